@@ -1,0 +1,106 @@
+"""QEMU command lines: one description of a machine, used by `./quire`, the tests and the benchmarks.
+
+A machine here is what a PC is to Quire: chipset, processors, memory, the medium it starts from, its display.
+How a run talks to the host (serial ports, the debug-exit port) is in esp/boot.py."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+
+OVMF = "/usr/share/OVMF"
+# Virtual time goes by instructions (1 << 6 ns each), so every run is identical to the last; idle time is
+# skipped. It costs nothing. A smaller shift makes OVMF's delays, which are virtual time, many instructions
+# long.
+DETERMINISTIC = ["-icount", "shift=6,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
+DEBUG_EXIT_PORT = 0xF4
+# Above this the memory backend reserves no swap, so that a machine may be larger than this host.
+LARGE_MEMORY = 1 << 30
+
+FIRMWARE = {
+    # name: (code, variables)
+    "4m": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
+    "2m": ("OVMF_CODE.fd", "OVMF_VARS.fd"),
+    "2m-novars": ("OVMF_CODE.fd", None),
+    "secure-boot": ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.snakeoil.fd"),
+}
+
+# How the image is attached, beside `-drive if=none,id=boot,...`.
+MEDIA = {
+    "virtio": ["-device", "virtio-blk-pci,drive=boot,bootindex=0"],
+    "usb": ["-device", "qemu-xhci", "-device", "usb-storage,drive=boot,removable=on,bootindex=0"],
+    "usb2": ["-device", "usb-ehci", "-device", "usb-storage,drive=boot,removable=on,bootindex=0"],
+    "nvme": ["-device", "nvme,drive=boot,serial=1,bootindex=0"],
+    "disk": ["-device", "ide-hd,drive=boot,bootindex=0"],
+}
+
+
+class MachineError(Exception):
+    """A machine that QEMU cannot be asked for; the message says why."""
+
+
+@dataclass
+class Machine:
+    cpus: int = 1
+    memory: str = "256M"
+    cpu: str = "max"
+    machine: str = "q35"
+    accel: str = "tcg"
+    firmware: str = "4m"
+    media: str = "virtio"
+    display: list[str] = field(default_factory=lambda: ["-device", "VGA"])
+    window: str = "none"  # QEMU's -display
+    deterministic: bool = True
+    extra: list[str] = field(default_factory=list)
+
+
+def memory_bytes(size: str) -> int:
+    """Bytes of "256M", "3G", "1T"; a plain number counts MiB, as it does for QEMU. MachineError for all
+    else."""
+    match = re.fullmatch(r"([1-9][0-9]*)([KMGT]?)", size.upper())
+    if match is None:
+        raise MachineError(f"not a memory size: {size!r} (256M, 3G)")
+    return int(match[1]) << {"K": 10, "": 20, "M": 20, "G": 30, "T": 40}[match[2]]
+
+
+def qemu_program() -> str:
+    program = shutil.which("qemu-system-x86_64")
+    if program is None:
+        raise MachineError("qemu-system-x86_64 is not installed (package qemu-system-x86)")
+    return program
+
+
+def firmware_file(name: str) -> str:
+    path = os.path.join(OVMF, name)
+    if not os.path.exists(path):
+        raise MachineError(f"{path} is not there (package ovmf)")
+    return path
+
+
+def command_line(machine: Machine, image: str) -> list[str]:
+    """QEMU's command line for `machine` started from the disk image `image`, which is not written to."""
+    memory = memory_bytes(machine.memory)
+    chipset = machine.machine
+    backend: list[str] = []
+    if memory > LARGE_MEMORY and "memory-backend" not in chipset and "-numa" not in machine.extra:
+        chipset += ",memory-backend=ram"
+        backend = ["-object", f"memory-backend-ram,id=ram,size={memory},reserve=off"]
+    accel = machine.accel
+    if accel == "tcg" and machine.cpus > 1 and not machine.deterministic:
+        accel = "tcg,thread=multi"
+    code, variables = FIRMWARE[machine.firmware]
+    command = [
+        qemu_program(), "-accel", accel, "-machine", chipset, "-cpu", machine.cpu, "-smp", str(machine.cpus),
+        *backend, "-m", f"{memory // 1024}K", "-nodefaults", "-no-user-config", "-no-reboot",
+        "-boot", "menu=off", "-display", machine.window, *machine.display,
+        "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware_file(code)}",
+    ]
+    if variables is not None:
+        # The firmware writes its variables on every boot: into a snapshot, so that the next finds them as
+        # before.
+        command += ["-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={firmware_file(variables)}"]
+    disk = image.replace(",", ",,")
+    command += ["-drive", f"if=none,id=boot,format=raw,snapshot=on,file={disk}", *MEDIA[machine.media]]
+    if machine.deterministic and machine.accel == "tcg":
+        command += DETERMINISTIC
+    return command + machine.extra

@@ -1,0 +1,25 @@
+/* Floating-point and vector state of threads: saved and loaded whole at every switch, so that no register leaks from one to another
+ * (SDM vol. 1, chapter 13: XSAVE; 10.5: FXSAVE). The kernel itself uses none of it. */
+#ifndef KERNEL_CPU_FPU_H
+#define KERNEL_CPU_FPU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Set XCR0 and keep the initial state; once on each CPU, after cpu_control_start(). */
+void fpu_start(void);
+
+/* Bytes of one state, a multiple of 64; states are 64-byte aligned. */
+size_t fpu_state_size(void);
+
+/* The state of a program that has just begun. */
+void fpu_state_init(void *state);
+void fpu_save(void *state);
+
+/* The MXCSR bits that may be set on this CPU (SDM vol. 1, 11.6.6). */
+uint32_t fpu_mxcsr_mask(void);
+
+/* Load a state that fpu_save() or fpu_state_init() made. */
+void fpu_load(const void *state);
+
+#endif

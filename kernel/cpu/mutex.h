@@ -1,0 +1,48 @@
+/* Sleeping locks: held across faults and long loops, with interrupts on. First come, first served.
+ *
+ * Thread context only. Mutexes have ranks too (enum mutex_rank), checked for the current thread: a wrong order panics. How to sleep and wake is
+ * registered by the scheduler; before that there is one thread of control and nothing to wait for. */
+#ifndef KERNEL_CPU_MUTEX_H
+#define KERNEL_CPU_MUTEX_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "kernel/debug/spinlock.h"
+
+/* Outermost first. A thread takes a mutex only when its rank is higher than those it holds. */
+enum mutex_rank {
+    MUTEX_EXEC = 1,     /* one process: exec against other changes of the process */
+    MUTEX_TREE = 10,    /* the file tree */
+    MUTEX_FILE = 20,    /* one open file's offset */
+    MUTEX_NODE = 30,    /* one file's contents */
+    MUTEX_SPACE = 40,   /* one address space */
+    MUTEX_BACKING = 50, /* the pages of one shared mapping */
+};
+
+struct mutex_waiter;
+
+struct mutex {
+    struct spinlock lock;
+    struct thread *owner; /* NULL: free, or held before the scheduler started */
+    bool held;
+    enum mutex_rank rank;
+    const char *name;
+    TAILQ_HEAD(, mutex_waiter) waiters;
+};
+
+void mutex_init(struct mutex *mutex, enum mutex_rank rank, const char *name);
+void mutex_lock(struct mutex *mutex);
+void mutex_unlock(struct mutex *mutex);
+bool mutex_held(const struct mutex *mutex);
+
+/* For the scheduler: `block` releases the spinlock and sleeps until `wake` is called for the thread; it takes no lock again. `ranks` is where the current
+ * thread keeps the ranks it holds, a bit each. */
+struct mutex_scheduler {
+    void (*block)(struct spinlock *held);
+    void (*wake)(struct thread *thread);
+    uint64_t *(*ranks)(void);
+};
+void mutex_set_scheduler(const struct mutex_scheduler *scheduler);
+
+#endif

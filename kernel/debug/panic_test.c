@@ -1,0 +1,28 @@
+/* Deliberate ends: each must give its whole report and the last line. */
+#include "kernel/debug/log.h"
+#include "kernel/debug/panic.h"
+#include "kernel/debug/selftest.h"
+
+SELFTEST_CRASH(panic)
+{
+    panic("deliberate, number %d", 42);
+}
+
+SELFTEST_CRASH(assertion)
+{
+    uint64_t frames = 3;
+
+    ASSERT_EQ(frames, 2u, "frame %#lx counts its mappings", 0x1f3000ul);
+}
+
+static void reporter_that_panics(const struct trap_frame *frame_or_null)
+{
+    (void)frame_or_null;
+    panic("the reporter fails too");
+}
+
+SELFTEST_CRASH(panic_in_panic)
+{
+    panic_reporter_add(reporter_that_panics);
+    panic("the first of two");
+}

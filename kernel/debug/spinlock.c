@@ -1,0 +1,113 @@
+#include "kernel/debug/spinlock.h"
+
+#include "kernel/debug/cpu_local.h"
+#include "kernel/debug/panic.h"
+#include "kernel/debug/symbols.h"
+
+/* A lock that is not had after so many looks never comes: some seconds at least, on any machine. While this CPU is panicking it is
+ * broken into much sooner, because its holder may have been stopped. */
+#define SPINS_MAX       UINT32_MAX
+#define SPINS_MAX_PANIC (1u << 20)
+
+/* Two places in code, as text. */
+struct places {
+    char wanted[SYMBOL_TEXT_MAX];
+    char taken[SYMBOL_TEXT_MAX];
+};
+
+/* `wanted` may not be taken while `held` is. */
+_Noreturn static void order_panic(const struct spinlock *wanted, const struct spinlock *held,
+                                  const void *caller)
+{
+    struct places places;
+
+    panic("lock order: \"%s\" (rank %u) wanted at %s while holding \"%s\" (rank %u) taken at %s",
+          wanted->name, wanted->rank, symbol_text((uint64_t)caller, places.wanted, sizeof(places.wanted)),
+          held->name, held->rank, symbol_text((uint64_t)held->taken_at, places.taken, sizeof(places.taken)));
+}
+
+/* Rank order, and room. The list stays sorted, so the last lock has the highest rank. */
+static void order_check(const struct cpu *cpu, const struct spinlock *lock, const void *caller)
+{
+    uint32_t held = cpu->locks_held;
+
+    if (held == 0)
+        return;
+    if (cpu->lock[held - 1]->rank >= lock->rank)
+        order_panic(lock, cpu->lock[held - 1], caller);
+    if (held == CPU_LOCKS_HELD_MAX)
+        panic("lock order: \"%s\" would be the lock number %u that this CPU holds", lock->name, held + 1);
+}
+
+_Noreturn static void stuck_panic(const struct spinlock *lock, const void *caller)
+{
+    const struct cpu *holder = __atomic_load_n(&lock->holder, __ATOMIC_RELAXED);
+    struct places places;
+
+    panic("lock \"%s\" wanted at %s does not come free: held by CPU %u since %s", lock->name,
+          symbol_text((uint64_t)caller, places.wanted, sizeof(places.wanted)),
+          holder != NULL ? holder->id : ~0u,
+          symbol_text((uint64_t)lock->taken_at, places.taken, sizeof(places.taken)));
+}
+
+static void wait_for_turn(struct spinlock *lock, uint32_t ticket, const void *caller)
+{
+    uint32_t most = panic_in_progress() ? SPINS_MAX_PANIC : SPINS_MAX;
+
+    for (uint32_t spins = 0; __atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket; spins++) {
+        __asm__ volatile("pause");
+        if (spins < most)
+            continue;
+        if (panic_in_progress())
+            return;
+        stuck_panic(lock, caller);
+    }
+}
+
+void spinlock_lock(struct spinlock *lock)
+{
+    const void *caller = __builtin_return_address(0);
+    bool interrupts_were_on = interrupts_disable();
+    struct cpu *cpu = cpu_current();
+
+    order_check(cpu, lock, caller);
+    uint32_t ticket = __atomic_fetch_add(&lock->next_ticket, 1, __ATOMIC_RELAXED);
+    if (__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket)
+        wait_for_turn(lock, ticket, caller);
+    if (cpu->locks_held == 0)
+        cpu->interrupts_were_on = interrupts_were_on;
+    cpu->lock[cpu->locks_held++] = lock;
+    lock->taken_at = caller;
+    __atomic_store_n(&lock->holder, cpu, __ATOMIC_RELAXED);
+}
+
+/* Take `lock` off this CPU's list; mostly it is the last. */
+static void forget(struct cpu *cpu, const struct spinlock *lock)
+{
+    uint32_t last = --cpu->locks_held;
+    uint32_t at = last;
+
+    while (cpu->lock[at] != lock)
+        at--;
+    for (; at < last; at++)
+        cpu->lock[at] = cpu->lock[at + 1];
+    cpu->lock[last] = NULL;
+}
+
+void spinlock_unlock(struct spinlock *lock)
+{
+    struct cpu *cpu = cpu_current();
+
+    ASSERT(lock->holder == cpu, "lock \"%s\" is released by the CPU that holds it", lock->name);
+    forget(cpu, lock);
+    __atomic_store_n(&lock->holder, NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&lock->now_serving, lock->now_serving + 1, __ATOMIC_RELEASE);
+    if (cpu->locks_held == 0)
+        interrupts_restore(cpu->interrupts_were_on);
+}
+
+bool spinlock_held(const struct spinlock *lock)
+{
+    /* Another CPU's answer is the same at any moment: it never stores this CPU there. */
+    return __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == cpu_current();
+}

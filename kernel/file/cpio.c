@@ -1,0 +1,202 @@
+/* See cpio.h. The format: cpio(5) "New ASCII Format". A header of fixed size, the name with its terminator, the data; name and data end
+ * on multiples of four bytes, counted from the archive's start. */
+#include "kernel/file/cpio.h"
+
+#include <asm/errno.h>
+
+#include <stdbool.h>
+
+#include "kernel/file/mode.h"
+#include "kernel/lib/string.h"
+
+#define MAGIC        "070701"
+#define MAGIC_SIZE   6
+#define FIELD_DIGITS 8
+#define ALIGNMENT    4
+#define TRAILER      "TRAILER!!!"
+#define LINK_MAX     4095 /* bytes in a symbolic link's text */
+
+enum field {
+    FIELD_INODE,
+    FIELD_MODE,
+    FIELD_UID,
+    FIELD_GID,
+    FIELD_LINKS,
+    FIELD_MODIFIED,
+    FIELD_SIZE,
+    FIELD_DEVICE_MAJOR,
+    FIELD_DEVICE_MINOR,
+    FIELD_RDEV_MAJOR,
+    FIELD_RDEV_MINOR,
+    FIELD_NAME_SIZE,
+    FIELD_CHECKSUM,
+    FIELDS
+};
+
+#define HEADER_SIZE (MAGIC_SIZE + FIELDS * FIELD_DIGITS)
+
+void cpio_start(struct cpio_reader *reader, const void *bytes, size_t size)
+{
+    *reader = (struct cpio_reader){.bytes = bytes, .size = size};
+}
+
+static int fail(struct cpio_reader *reader, size_t offset, const char *error)
+{
+    reader->offset = offset;
+    reader->error = error;
+    return -EINVAL;
+}
+
+static bool digit_value(uint8_t digit, uint32_t *value)
+{
+    if (digit >= '0' && digit <= '9')
+        *value = digit - '0';
+    else if (digit >= 'a' && digit <= 'f')
+        *value = digit - 'a' + 10;
+    else if (digit >= 'A' && digit <= 'F')
+        *value = digit - 'A' + 10;
+    else
+        return false;
+    return true;
+}
+
+static bool header_read(const uint8_t *header, uint32_t *fields)
+{
+    const uint8_t *digits = header + MAGIC_SIZE;
+
+    for (unsigned field = 0; field < FIELDS; field++) {
+        fields[field] = 0;
+        for (unsigned i = 0; i < FIELD_DIGITS; i++) {
+            uint32_t value;
+            if (!digit_value(*digits++, &value))
+                return false;
+            fields[field] = fields[field] << 4 | value;
+        }
+    }
+    return true;
+}
+
+/* Copy a path component by component: NULL, or what is wrong with it. */
+static const char *name_clean(const uint8_t *from, size_t length, struct cpio_entry *entry)
+{
+    size_t at = 0, used = 0;
+
+    while (at < length) {
+        size_t end = at;
+        while (end < length && from[end] != '/')
+            end++;
+        size_t part = end - at;
+        if (part > CPIO_COMPONENT_MAX)
+            return "holds a name that is too long";
+        if (part == 2 && from[at] == '.' && from[at + 1] == '.')
+            return "holds a name that leads out of the archive";
+        if (part > 0 && !(part == 1 && from[at] == '.')) {
+            if (used > 0)
+                entry->name[used++] = '/';
+            memcpy(entry->name + used, from + at, part);
+            used += part;
+        }
+        at = end + 1;
+    }
+    entry->name[used] = '\0';
+    entry->name_length = (uint32_t)used;
+    return NULL;
+}
+
+/* NULL, or what is wrong with the entry's kind and data. */
+static const char *kind_check(const struct cpio_entry *entry)
+{
+    switch (entry->mode & S_IFMT) {
+    case S_IFDIR:
+        return NULL;
+    case S_IFLNK:
+        if (entry->size == 0 || entry->size > LINK_MAX || memchr(entry->data, 0, entry->size) != NULL)
+            return "holds a symbolic link without a proper target";
+        break;
+    case S_IFREG:
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+    case S_IFSOCK:
+        break;
+    default:
+        return "holds an entry of no known kind";
+    }
+    return entry->name_length == 0 ? "holds an entry without a name" : NULL;
+}
+
+static void entry_fill(struct cpio_entry *entry, const uint32_t *fields, size_t offset)
+{
+    entry->offset = offset;
+    entry->inode = fields[FIELD_INODE];
+    entry->mode = fields[FIELD_MODE];
+    entry->uid = fields[FIELD_UID];
+    entry->gid = fields[FIELD_GID];
+    entry->links = fields[FIELD_LINKS];
+    entry->modified = fields[FIELD_MODIFIED];
+    entry->device_major = fields[FIELD_DEVICE_MAJOR];
+    entry->device_minor = fields[FIELD_DEVICE_MINOR];
+    entry->rdev_major = fields[FIELD_RDEV_MAJOR];
+    entry->rdev_minor = fields[FIELD_RDEV_MINOR];
+    entry->size = fields[FIELD_SIZE];
+}
+
+/* 1 and an entry, or 0 when it was an archive's last record, or -EINVAL. */
+static int record_read(struct cpio_reader *reader, struct cpio_entry *entry)
+{
+    uint32_t fields[FIELDS];
+    size_t start = reader->offset;
+    size_t left = reader->size - start;
+
+    if (left < HEADER_SIZE)
+        return fail(reader, start, "ends inside a header");
+    const uint8_t *header = reader->bytes + start;
+    if (memcmp(header, MAGIC, MAGIC_SIZE) != 0)
+        return fail(reader, start, "has no newc header there");
+    if (!header_read(header, fields))
+        return fail(reader, start, "has a header with bad digits");
+
+    size_t name_size = fields[FIELD_NAME_SIZE];
+    if (name_size == 0 || name_size > CPIO_NAME_MAX + 1)
+        return fail(reader, start, "has a name of impossible length");
+    if (name_size > left - HEADER_SIZE)
+        return fail(reader, start, "ends inside a name");
+    const uint8_t *name = header + HEADER_SIZE;
+    if (memchr(name, 0, name_size) != name + name_size - 1)
+        return fail(reader, start, "has a name that is not terminated where it should");
+
+    size_t data = ROUND_UP(start + HEADER_SIZE + name_size, ALIGNMENT);
+    if (data > reader->size || fields[FIELD_SIZE] > reader->size - data)
+        return fail(reader, start, "ends inside a file");
+    size_t end = ROUND_UP(data + fields[FIELD_SIZE], ALIGNMENT);
+    reader->offset = end < reader->size ? end : reader->size;
+
+    if (name_size == sizeof(TRAILER) && memcmp(name, TRAILER, sizeof(TRAILER)) == 0)
+        return 0;
+    entry_fill(entry, fields, start);
+    entry->archive = reader->archives;
+    entry->data = reader->bytes + data;
+    const char *error = name_clean(name, name_size - 1, entry);
+    if (error == NULL)
+        error = kind_check(entry);
+    return error == NULL ? 1 : fail(reader, start, error);
+}
+
+int cpio_next(struct cpio_reader *reader, struct cpio_entry *entry)
+{
+    if (reader->error != NULL)
+        return -EINVAL;
+    for (;;) {
+        int result = record_read(reader, entry);
+        if (result != 0)
+            return result;
+        reader->archives++;
+        while (reader->offset < reader->size && reader->bytes[reader->offset] == 0)
+            reader->offset++;
+        if (reader->offset == reader->size)
+            return 0;
+        /* Another archive follows; its alignment is counted from its own start, which the first's must agree with. */
+        if (reader->offset % ALIGNMENT != 0)
+            return fail(reader, reader->offset, "goes on with something else after its end");
+    }
+}

@@ -1,0 +1,66 @@
+/* File tables: a process's descriptors.
+ *
+ * A table grows as it is used, up to FILE_TABLE_MAX. It is shared by the threads of one process, copied by fork (the open files are then
+ * shared). Lock: table.lock (LOCK_FILE_TABLE), taken inside and never held while a file is closed. */
+#ifndef KERNEL_FILE_FILE_TABLE_H
+#define KERNEL_FILE_FILE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel/debug/spinlock.h"
+#include "paging/types.h"
+
+struct file;
+
+#define FILE_TABLE_MAX 1024 /* descriptors of one process */
+
+struct file_table {
+    struct spinlock lock;
+    uint32_t size;                         /* slots there are */
+    struct file **files;                   /* counted; NULL: free */
+    uint64_t used[FILE_TABLE_MAX / 64];    /* bit n: descriptor n is taken, or reserved */
+    uint64_t cloexec[FILE_TABLE_MAX / 64]; /* bit n: closed by exec */
+};
+
+/* An empty table; NULL when memory is exhausted. */
+must_check struct file_table *file_table_create(void);
+
+/* fork: the same files under the same descriptors. 0 or -ENOMEM. */
+int must_check file_table_copy(struct file_table *table, struct file_table **copy);
+
+/* exec: close what is marked so. */
+void file_table_close_on_exec(struct file_table *table);
+
+/* exit: close everything and free the table; nobody else uses it any more. NULL is fine. */
+void file_table_destroy(struct file_table *table);
+
+/* The file of a descriptor, counted (file_put); NULL when there is none. */
+must_check struct file *file_table_get(struct file_table *table, int descriptor);
+
+/* Reserve the lowest free descriptor from `minimum` on and below `limit`: it is not free any more, but names no file yet. The descriptor, or
+ * -EMFILE, -ENOMEM. */
+int must_check file_table_reserve(struct file_table *table, unsigned minimum, unsigned limit, bool cloexec);
+
+/* Give a reserved descriptor its file, whose reference goes to the table; or free it again. */
+void file_table_install(struct file_table *table, int descriptor, struct file *file);
+void file_table_unreserve(struct file_table *table, int descriptor);
+
+/* The two together: the descriptor, with the file's reference taken over; or an error, with the reference still the caller's. */
+int must_check file_table_add(struct file_table *table, struct file *file, unsigned minimum, unsigned limit,
+                              bool cloexec);
+
+/* dup2: let `descriptor` (below `limit`) name `file`, closing what it named. Takes a reference of its own. 0, -EBADF, -ENOMEM, or -EBUSY when it is
+ * reserved. */
+int must_check file_table_set(struct file_table *table, unsigned descriptor, unsigned limit,
+                              struct file *file, bool cloexec);
+
+/* 0 or -EBADF. */
+int must_check file_table_close(struct file_table *table, int descriptor);
+
+/* The close-on-exec flag: 0 or 1, or -EBADF; and set it. */
+int must_check file_table_cloexec(struct file_table *table, int descriptor);
+int must_check file_table_set_cloexec(struct file_table *table, int descriptor, bool cloexec);
+
+#endif

@@ -1,0 +1,13 @@
+/* /proc: processes as files. So far: /proc/self, /proc/PID/exe.
+ *
+ * Its nodes are made when they are looked up; node.key is the process id. */
+#ifndef KERNEL_FILE_PROC_H
+#define KERNEL_FILE_PROC_H
+
+#include "paging/types.h"
+
+/* Make the directory; then give it its name, once archives are unpacked. 0 or -ENOMEM, or what is in the way. */
+int must_check proc_start(void);
+int must_check proc_make_name(void);
+
+#endif

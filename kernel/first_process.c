@@ -1,0 +1,117 @@
+/* See first_process.h. The command line chooses: `selftest[=NAME]`, or a program: the words after `--`, else init=PATH, else /bin/demo. */
+#include "kernel/first_process.h"
+
+#include <asm/errno.h>
+
+#include "kernel/debug/log.h"
+#include "kernel/debug/panic.h"
+#include "kernel/debug/selftest.h"
+#include "kernel/device/power.h"
+#include "kernel/file/file_table.h"
+#include "kernel/file/files.h"
+#include "kernel/lib/options.h"
+#include "kernel/lib/string.h"
+#include "kernel/memory/frame.h"
+#include "kernel/process/exec.h"
+#include "kernel/process/scheduler.h"
+#include "syscalls/exec.h"
+#include "syscalls/syscall.h"
+
+#define DEFAULT_PROGRAM   "/bin/demo"
+
+/* Of all memory, what files that programs write may take together. */
+#define FILE_MEMORY_SHARE 2
+
+static void machine_end(int status)
+{
+    if (status & 0x7f)
+        log_info("quire: exit signal %d", status & 0x7f);
+    else
+        log_info("quire: exit status %d", status >> 8 & 0xff);
+    power_off(POWER_EXIT_SUCCESS);
+}
+
+static void files_begin(const struct boot_info *boot)
+{
+    struct frame_statistics frames;
+    const char *stdio = option_value("stdio");
+
+    frame_statistics(&frames);
+    struct files_options options = {
+        .serial_streams = stdio != NULL && strcmp(stdio, "serial") == 0,
+        .console_input = true,
+        .memory_limit = frames.total * PAGE_SIZE / FILE_MEMORY_SHARE,
+    };
+    int error = files_start(&options);
+    if (error == 0)
+        error = files_unpack(boot);
+    if (error != 0)
+        panic("the file tree cannot be made: error %d", -error);
+}
+
+static void selftests_run(void)
+{
+    unsigned failed = selftest_run(option_value("selftest"), NULL);
+    power_off(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
+}
+
+static int strings_add(struct exec_arguments *arguments, const char *string, unsigned *count)
+{
+    ++*count;
+    return exec_arguments_add(arguments, string, strlen(string));
+}
+
+/* argv and the environment of the first program; the program's path. */
+static const char *arguments_make(struct exec_arguments *arguments)
+{
+    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
+    size_t count, position = 0;
+    char *const *words = option_arguments(&count);
+    const char *path = option_value("init");
+    int error = 0;
+
+    if (path == NULL || *path == '\0')
+        path = count > 0 ? words[0] : DEFAULT_PROGRAM;
+    if (count == 0)
+        error = strings_add(arguments, path, &arguments->argument_count);
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = strings_add(arguments, words[i], &arguments->argument_count);
+    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
+        error = strings_add(arguments, defaults[i], &arguments->environment_count);
+    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
+        error = strings_add(arguments, value, &arguments->environment_count);
+    if (error != 0)
+        panic("the arguments of %s cannot be passed: error %d", path, -error);
+    return path;
+}
+
+static void program_start(void)
+{
+    struct exec_arguments arguments = {0};
+    struct process *process = process_create_first(machine_end);
+
+    if (process == NULL || file_table_make_first(&process->files) != 0)
+        panic("there is no memory for a first process");
+    const char *path = arguments_make(&arguments);
+    int error = program_exec(process, path, &arguments, NULL);
+    if (error != 0)
+        panic("%s cannot be run: error %d", path, -error);
+    exec_arguments_free(&arguments);
+}
+
+static void start(void *argument)
+{
+    const struct boot_info *boot = argument;
+
+    files_begin(boot);
+    if (option_present("selftest"))
+        selftests_run();
+    syscall_trace_set(option_present("trace"));
+    program_start();
+}
+
+void first_process_prepare(const struct boot_info *boot)
+{
+    if (thread_create_kernel("start", start, (void *)(uintptr_t)boot) == NULL)
+        panic("there is no memory for a kernel thread");
+}

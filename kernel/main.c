@@ -1,0 +1,52 @@
+/* kernel_main: the whole start-up, in order. Each line can be read aloud; what it does is in the header it comes from. */
+#include "efi/boot_info.h"
+#include "kernel/boot_check.h"
+#include "kernel/cpu/control.h"
+#include "kernel/cpu/features.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/cpu/random.h"
+#include "kernel/cpu/tables.h"
+#include "kernel/debug/log.h"
+#include "kernel/first_process.h"
+#include "kernel/lib/options.h"
+#include "kernel/machine.h"
+#include "kernel/memory/frame.h"
+#include "kernel/memory/kernel_space.h"
+#include "kernel/memory/space_internal.h"
+#include "kernel/memory/walk_report.h"
+#include "kernel/process/fault.h"
+#include "kernel/process/scheduler.h"
+#include "syscalls/syscall.h"
+
+_Noreturn void kernel_main(paddr_t boot_info);
+
+_Noreturn void kernel_main(paddr_t boot_info)
+{
+    const struct boot_info *boot = direct_map(boot_info);
+
+    cpu_tables_load(&boot_cpu, cpu_tables_boot());
+    boot_check(boot);
+    options_start(boot->command_line, NULL);
+    machine_console_start();
+    cpu_features_detect(option_value("nocpu"));
+    cpu_control_start();
+    fpu_start();
+
+    kernel_space_describe(boot);
+    frames_start(boot);
+    kernel_space_start();
+    machine_symbols_start(boot);
+    machine_screen_start(boot);
+    boot_report(boot);
+    random_start(boot->random_seed, sizeof(boot->random_seed));
+
+    machine_devices_start(boot);
+    walk_report_in_panics();
+    kernel_space_drop_low();
+    zero_frame_make();
+    scheduler_start();
+    process_faults_start();
+    syscall_start();
+    first_process_prepare(boot);
+    scheduler_idle();
+}

@@ -1,0 +1,83 @@
+/* Address spaces: a sorted set of regions over a page table.
+ *
+ * Regions are the promise, page tables the part of it that is there: the fault handler is the only place that fills pages in. A page is in the table of a space only inside
+ * one of its regions, with no more rights than the region's. Lock: `mutex`, for regions and user page tables; it is taken inside unless said otherwise, so callers hold no
+ * spinlock, and may sleep. */
+#ifndef KERNEL_MEMORY_ADDRESS_SPACE_H
+#define KERNEL_MEMORY_ADDRESS_SPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/cpu/mutex.h"
+#include "kernel/memory/region.h"
+#include "paging/paging.h"
+
+struct address_space {
+    uint32_t references; /* atomic */
+    struct mutex mutex;
+    struct paging paging;
+    struct region_tree regions;
+    vaddr_t map_base;               /* mmap looks for room downwards from here */
+    vaddr_t break_start, break_end; /* the heap of brk() */
+    vaddr_t stack_end;              /* top of the main stack */
+    uint64_t stack_limit;           /* bytes it may grow to */
+    uint64_t pages_resident;        /* leaves in the table */
+    uint64_t pages_mapped;          /* bytes of regions / PAGE_SIZE */
+    uint64_t faults;                /* pages filled in or copied */
+};
+
+/* An empty space with the kernel half, one reference. NULL: no memory. */
+must_check struct address_space *space_create(void);
+
+/* One reference less; the last one frees frames, tables and regions. The space is on no CPU then. */
+void space_put(struct address_space *space);
+void space_get(struct address_space *space);
+
+/* A copy for fork: the same regions; private pages are shared until either writes. NULL: no memory, nothing changed but that the parent's pages may be write-protected. */
+must_check struct address_space *space_fork(struct address_space *parent);
+
+/* Load the space's tables on this CPU (NULL: the kernel's own). Interrupts off or a thread that cannot move. */
+void space_activate(struct address_space *space);
+
+/* --- changing what is promised; addresses are page-aligned, sizes in bytes and rounded up --- */
+
+#define SPACE_FIXED      (1u << 0) /* exactly at `address`; what is there goes */
+#define SPACE_NO_REPLACE (1u << 1) /* with FIXED: -EEXIST when something is there */
+#define SPACE_POPULATE   (1u << 2) /* fill in now */
+
+/* Map `size` bytes at or near `address` (0: anywhere) with the properties' protection, flags, backing, offset and name. The address in *result. -EINVAL, -ENOMEM, -EEXIST. */
+int must_check space_map(struct address_space *space, vaddr_t address, uint64_t size, unsigned how,
+                         const struct region *properties, vaddr_t *result);
+
+/* Forget [address, address+size): pages, frames and regions. Holes are fine. -EINVAL, -ENOMEM (nothing changed). */
+int must_check space_unmap(struct address_space *space, vaddr_t address, uint64_t size);
+
+/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; all or nothing. */
+int must_check space_protect(struct address_space *space, vaddr_t address, uint64_t size,
+                             uint32_t protection);
+
+/* Move the end of the heap; the end after the call, which is the old one when it could not be moved. */
+vaddr_t space_break(struct address_space *space, vaddr_t end);
+
+/* --- filling in --- */
+
+enum space_fault {
+    SPACE_FAULT_DONE,        /* filled in, or there already: run the instruction again */
+    SPACE_FAULT_UNMAPPED,    /* SIGSEGV, SEGV_MAPERR */
+    SPACE_FAULT_REFUSED,     /* SIGSEGV, SEGV_ACCERR */
+    SPACE_FAULT_BEYOND_FILE, /* SIGBUS, BUS_ADRERR */
+    SPACE_FAULT_NO_MEMORY,   /* the frame or table could not be had */
+};
+
+/* `access`: REGION_READ, REGION_WRITE or REGION_EXEC, the one that was tried at `address`. */
+enum space_fault space_fault(struct address_space *space, vaddr_t address, uint32_t access);
+
+/* For trap_operations.page_fault: fills in for user mode and for user_copy. */
+struct trap_frame;
+bool space_page_fault(struct trap_frame *frame, uint64_t address);
+
+/* What space_fault() would answer to that trap, without filling anything in: for the signal's code and the log. */
+enum space_fault space_fault_reason(struct address_space *space, vaddr_t address, uint64_t error_code);
+
+#endif

@@ -1,0 +1,57 @@
+/* Between the files of address spaces; the space's mutex is held everywhere. */
+#ifndef KERNEL_MEMORY_SPACE_INTERNAL_H
+#define KERNEL_MEMORY_SPACE_INTERNAL_H
+
+#include "kernel/memory/address_space.h"
+#include "kernel/memory/tlb.h"
+#include "paging/vmiter.h"
+
+/* A page that is there but may not be used at all (PROT_NONE) is parked: not present for the processor, with its address and this mark in the entry, so that neither user mode
+ * nor the kernel on its behalf can touch it. */
+#define PTE_PARKED PTE_SOFT0
+
+static inline bool leaf_parked(pte_t entry)
+{
+    return (entry & (PTE_P | PTE_PARKED)) == PTE_PARKED;
+}
+
+static inline struct frame *leaf_frame(pte_t entry)
+{
+    return frame_of(entry & PTE_ADDRESS_MASK);
+}
+
+/* Frames taken out of a table, to be given back after the TLB flush that covers them. */
+#define UNMAP_BATCH 64
+struct unmap_batch {
+    struct address_space *space;
+    struct paging_flush flush;
+    unsigned count;
+    struct frame *frame[UNMAP_BATCH];
+};
+
+void unmap_batch_add(struct unmap_batch *batch, struct frame *frame);
+void unmap_batch_finish(struct unmap_batch *batch);
+
+/* Take every page of [start, end) out of the table and give back the frames. Large leaves at the edges have been split. */
+void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end);
+
+/* One frame that reads as zeroes, shared by all who have not written yet; not counted. */
+extern struct frame *zero_frame;
+void zero_frame_make(void);
+
+static inline void page_frame_get(struct frame *frame)
+{
+    if (frame != zero_frame)
+        frame_get(frame);
+}
+
+static inline void page_frame_put(struct frame *frame)
+{
+    if (frame != zero_frame)
+        frame_put(frame);
+}
+
+/* The leaf bits for a page of the region that is mapped writable (`write`), executable or readable as the region allows. */
+uint64_t region_perm(const struct region *region, bool write, bool execute);
+
+#endif

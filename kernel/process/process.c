@@ -1,0 +1,161 @@
+/* Processes as a tree: ids, parents, reference counts. See process.h. */
+#include "kernel/process/process.h"
+
+#include <asm/errno.h>
+#include <asm/resource.h>
+#include <asm/signal.h>
+
+#include "kernel/debug/panic.h"
+#include "kernel/device/clock.h"
+#include "kernel/lib/string.h"
+#include "kernel/memory/address_space.h"
+#include "kernel/memory/heap.h"
+#include "kernel/process/process_internal.h"
+
+#define PID_MAX     32768
+#define PID_BUCKETS 256
+
+LIST_HEAD(pid_bucket, process);
+
+struct spinlock process_tree_lock = {.rank = LOCK_PROCESS_TREE, .name = "process tree"};
+struct process_file_operations process_file_operations;
+
+/* process_tree_lock */
+static struct pid_bucket buckets[PID_BUCKETS];
+static int last_pid;
+static unsigned count;
+struct process *first_process;
+
+static struct pid_bucket *bucket_of(int pid)
+{
+    return &buckets[(unsigned)pid % PID_BUCKETS];
+}
+
+static struct process *find_locked(int pid)
+{
+    struct process *process;
+
+    LIST_FOREACH (process, bucket_of(pid), by_pid)
+        if (process->pid == pid)
+            return process;
+    return NULL;
+}
+
+/* An id in use as a group or session id is not given again either: it is that of a live process, or its members keep it visible. */
+static bool id_in_use(int pid)
+{
+    if (find_locked(pid) != NULL)
+        return true;
+    for (unsigned i = 0; i < PID_BUCKETS; i++) {
+        struct process *process;
+        LIST_FOREACH (process, &buckets[i], by_pid)
+            if (process->group == pid || process->session == pid)
+                return true;
+    }
+    return false;
+}
+
+static int pid_next(void)
+{
+    do
+        last_pid = last_pid < PID_MAX ? last_pid + 1 : 2;
+    while (id_in_use(last_pid));
+    return last_pid;
+}
+
+struct process *process_make(void)
+{
+    struct process *process = heap_alloc_zeroed(sizeof(*process));
+
+    if (process == NULL)
+        return NULL;
+    process->references = 1;
+    process->lock = SPINLOCK_INIT(LOCK_PROCESS, "process");
+    TAILQ_INIT(&process->children);
+    TAILQ_INIT(&process->threads);
+    wait_queue_init(&process->child_events);
+    wait_queue_init(&process->vfork_done);
+    wait_queue_init(&process->continued_queue);
+    process->umask = 022;
+    process->start_time = clock_now();
+    for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+        process->limits[i][0] = process->limits[i][1] = RLIM_INFINITY;
+    process->limits[RLIMIT_STACK][0] = UINT64_C(8) << 20;
+    process->limits[RLIMIT_NOFILE][0] = process->limits[RLIMIT_NOFILE][1] = 1024;
+    process->limits[RLIMIT_NPROC][0] = process->limits[RLIMIT_NPROC][1] = PROCESS_MAX;
+    process->limits[RLIMIT_CORE][0] = 0;
+    return process;
+}
+
+int process_enter(struct process *process, struct process *parent)
+{
+    spinlock_lock(&process_tree_lock);
+    if (count >= PROCESS_MAX) {
+        spinlock_unlock(&process_tree_lock);
+        return -EAGAIN;
+    }
+    process->pid = pid_next();
+    if (parent == NULL) {
+        process->group = process->session = process->pid;
+    } else {
+        process->group = parent->group;
+        process->session = parent->session;
+        process->parent = parent;
+        TAILQ_INSERT_TAIL(&parent->children, process, sibling);
+    }
+    process->references++; /* the tree's, until it is reaped */
+    LIST_INSERT_HEAD(bucket_of(process->pid), process, by_pid);
+    count++;
+    spinlock_unlock(&process_tree_lock);
+    return process->pid;
+}
+
+void process_leave_locked(struct process *process)
+{
+    ASSERT(spinlock_held(&process_tree_lock), "the tree is locked");
+    LIST_REMOVE(process, by_pid);
+    if (process->parent != NULL)
+        TAILQ_REMOVE(&process->parent->children, process, sibling);
+    process->parent = NULL;
+    count--;
+}
+
+struct process *process_find(int pid)
+{
+    spinlock_lock(&process_tree_lock);
+    struct process *process = find_locked(pid);
+    if (process != NULL)
+        __atomic_add_fetch(&process->references, 1, __ATOMIC_RELAXED);
+    spinlock_unlock(&process_tree_lock);
+    return process;
+}
+
+void process_put(struct process *process)
+{
+    if (__atomic_sub_fetch(&process->references, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    ASSERT(process->space == NULL && process->files == NULL, "an ended process has given back what it had");
+    signal_pending_clear(&process->pending);
+    heap_free(process);
+}
+
+int process_each(int (*visit)(struct process *process, void *context), void *context)
+{
+    int result = 0;
+
+    spinlock_lock(&process_tree_lock);
+    for (unsigned i = 0; i < PID_BUCKETS && result == 0; i++) {
+        struct process *process, *next;
+        for (process = LIST_FIRST(&buckets[i]); process != NULL && result == 0; process = next) {
+            next = LIST_NEXT(process, by_pid);
+            result = visit(process, context);
+        }
+    }
+    spinlock_unlock(&process_tree_lock);
+    return result;
+}
+
+unsigned process_count(void)
+{
+    return __atomic_load_n(&count, __ATOMIC_RELAXED);
+}

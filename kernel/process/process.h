@@ -1,0 +1,122 @@
+/* Processes: an address space, files, children, signal actions and threads.
+ *
+ * A process is created by fork (or for the first program), lives as long as it has a thread, is then a zombie until its parent waits for it, and goes
+ * when the last reference does. Locks: `process_tree.lock` (LOCK_PROCESS_TREE) for parent, children, ids and exit state; `lock` (LOCK_PROCESS) for threads and
+ * signals. */
+#ifndef KERNEL_PROCESS_PROCESS_H
+#define KERNEL_PROCESS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "kernel/debug/spinlock.h"
+#include "kernel/process/signal.h"
+#include "kernel/process/thread.h"
+#include "kernel/process/wait_queue.h"
+
+struct address_space;
+struct file_table;
+struct node;
+
+#define PROCESS_NAME_MAX 16  /* as Linux's comm */
+#define PROCESS_PATH_MAX 256 /* of the program, for /proc/self/exe */
+
+/* What file descriptors need from processes, registered by kernel/file: processes only carry the pointers. */
+struct process_file_operations {
+    int (*fork)(struct file_table *files, struct file_table **copy);
+    void (*exec)(struct file_table *files); /* close-on-exec */
+    void (*release)(struct file_table *files);
+    void (*directory_get)(struct node *directory);
+    void (*directory_put)(struct node *directory);
+};
+extern struct process_file_operations process_file_operations;
+
+struct process {
+    int pid, group, session;
+    uint32_t references; /* atomic */
+
+    /* process_tree.lock */
+    struct process *parent;
+    TAILQ_HEAD(, process) children;
+    TAILQ_ENTRY(process) sibling;
+    LIST_ENTRY(process) by_pid;
+    bool zombie;
+    bool stopped;
+    int stop_signal; /* of a stop that wait4 has not told of, 0: none */
+    bool continued;  /* wait4 has not told of it */
+    int exit_status; /* as wait4 reports it: code << 8 | signal */
+    struct wait_queue child_events;
+
+    /* lock */
+    struct spinlock lock;
+    TAILQ_HEAD(, thread) threads;
+    uint32_t thread_count;
+    bool exiting;
+    struct signal_actions actions;
+    struct signal_pending pending; /* to the process as a whole */
+    bool vfork_borrowed;           /* the parent sleeps on vfork_done until this process execs or exits */
+    struct wait_queue vfork_done;
+    struct wait_queue continued_queue; /* stopped threads sleep here */
+
+    /* The process's own threads only. */
+    struct address_space *space;
+    struct file_table *files;
+    struct node *directory;
+    uint32_t umask;
+    uint64_t limits[16][2]; /* RLIMIT_*: soft, hard */
+    char name[PROCESS_NAME_MAX];
+    char path[PROCESS_PATH_MAX];
+    uint64_t start_time; /* clock_now() */
+    uint64_t run_time;   /* nanoseconds that its ended threads ran */
+    uint64_t child_time; /* nanoseconds that waited-for descendants ran */
+};
+
+static inline struct process *current_process(void)
+{
+    return thread_current()->process;
+}
+
+/* A copy of the current process: its thread returns 0 from the system call described by `frame`. */
+struct process_fork_arguments {
+    vaddr_t stack; /* 0: the same */
+    vaddr_t tls;   /* 0: the same */
+    vaddr_t parent_tid,
+        child_tid; /* user addresses that get the child's id in the parent's and the child's memory, 0: none */
+    vaddr_t clear_child_tid; /* zeroed when the child ends, 0: none */
+    bool vfork;              /* the caller sleeps until the child execs or exits */
+};
+/* The child's pid, or -ENOMEM, -EAGAIN. */
+int must_check process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments);
+
+/* The first process: pid 1, no memory yet; process_exec_first() gives it a program. Its end is reported to `ended`. NULL: no memory. */
+must_check struct process *process_create_first(void (*ended)(int status));
+
+/* End the current process with a wait4 status. Does not return. */
+_Noreturn void process_exit(int status);
+
+#define PROCESS_EXITED(code)   (((code)&0xff) << 8)
+#define PROCESS_KILLED(signal) ((signal)&0x7f)
+#define PROCESS_MAX            4096
+
+/* Wait for a child: `pid` as wait4(2): > 0 that one, 0 own group, -1 any, < -1 group -pid; `options` WNOHANG, WUNTRACED, WCONTINUED. The child's pid, its status and
+ * the nanoseconds it ran; 0 with WNOHANG; or -ECHILD, -EINTR. */
+int must_check process_wait(int pid, int options, int *status, uint64_t *run_time);
+
+/* vfork's child is done with the parent's time: it has a program of its own, or has ended. */
+void process_vfork_release(struct process *process);
+
+/* The process with this id, with a reference (process_put), or NULL. */
+struct process *process_find(int pid);
+void process_put(struct process *process);
+
+/* Call `visit` for every process, with process_tree.lock held; stops when it returns non-zero, which is returned. */
+int process_each(int (*visit)(struct process *process, void *context), void *context);
+
+extern struct spinlock process_tree_lock;
+
+/* Processes alive or zombie. */
+unsigned process_count(void);
+
+#endif

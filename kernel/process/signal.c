@@ -1,0 +1,230 @@
+/* Sending signals and their default actions. See signal.h; frames for handlers are in signal_frame.c. */
+#include "kernel/process/signal.h"
+
+#include <asm/errno.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <stddef.h>
+
+#include "kernel/debug/log.h"
+#include "kernel/debug/panic.h"
+#include "kernel/memory/heap.h"
+#include "kernel/process/process_internal.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/process/signal_frame.h"
+
+#define HANDLER_DEFAULT 0
+#define HANDLER_IGNORE  1
+
+#define CANNOT_BLOCK    (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define STOPS           (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define IGNORED_BY_DEFAULT                                                                                   \
+    (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
+
+static void pending_add(struct signal_pending *pending, const struct signal_info *info)
+{
+    if (pending->set & SIGNAL_BIT(info->signal))
+        return;
+    pending->set |= SIGNAL_BIT(info->signal);
+    struct signal_record *record = heap_alloc(sizeof(*record));
+    if (record == NULL)
+        return;
+    record->info = *info;
+    SLIST_INSERT_HEAD(&pending->records, record, link);
+}
+
+/* Take a pending signal out; its information, as far as it was kept. */
+static struct signal_info pending_take(struct signal_pending *pending, int signal)
+{
+    struct signal_info info = {.signal = signal, .code = SI_USER};
+    struct signal_record *record, *found = NULL;
+
+    pending->set &= ~SIGNAL_BIT(signal);
+    SLIST_FOREACH (record, &pending->records, link)
+        if (record->info.signal == signal)
+            found = record;
+    if (found != NULL) {
+        info = found->info;
+        SLIST_REMOVE(&pending->records, found, signal_record, link);
+        heap_free(found);
+    }
+    return info;
+}
+
+static void pending_drop(struct signal_pending *pending, signal_set set)
+{
+    for (int signal = 1; signal <= SIGNAL_MAX; signal++)
+        if (pending->set & set & SIGNAL_BIT(signal))
+            pending_take(pending, signal);
+}
+
+void signal_pending_clear(struct signal_pending *pending)
+{
+    pending_drop(pending, ~UINT64_C(0));
+}
+
+static bool action_ignores(const struct process *process, int signal)
+{
+    uint64_t handler = process->actions.action[signal - 1].handler;
+
+    return handler == HANDLER_IGNORE ||
+           (handler == HANDLER_DEFAULT && IGNORED_BY_DEFAULT & SIGNAL_BIT(signal));
+}
+
+/* Make the thread look at its signals soon: it may be asleep, running, or waiting to run. */
+static void thread_notice(struct thread *thread)
+{
+    if (thread == thread_current()) {
+        __atomic_or_fetch(&cpu_current()->work, CPU_WORK_SIGNAL, __ATOMIC_RELAXED);
+        return;
+    }
+    if (thread->interruptible)
+        thread_wake(thread);
+}
+
+/* SIGCONT undoes stops and the other way round, whatever the actions are (POSIX 2.4.1). Process lock held. */
+static void stop_or_continue(struct process *process, int signal)
+{
+    struct thread *thread;
+
+    if (SIGNAL_BIT(signal) & STOPS) {
+        pending_drop(&process->pending, SIGNAL_BIT(SIGCONT));
+    } else if (signal == SIGCONT || signal == SIGKILL) {
+        pending_drop(&process->pending, STOPS);
+        TAILQ_FOREACH (thread, &process->threads, sibling)
+            pending_drop(&thread->signals.pending, STOPS);
+        if (process->stopped) {
+            process->stopped = false;
+            process->continued = signal == SIGCONT;
+            wait_queue_wake_all(&process->continued_queue);
+        }
+    }
+}
+
+void signal_send_process(struct process *process, const struct signal_info *info)
+{
+    struct thread *thread;
+
+    spinlock_lock(&process->lock);
+    stop_or_continue(process, info->signal);
+    bool blocked = true;
+    TAILQ_FOREACH (thread, &process->threads, sibling)
+        blocked &= (thread->signals.blocked & SIGNAL_BIT(info->signal)) != 0;
+    if (!action_ignores(process, info->signal) || blocked) {
+        pending_add(&process->pending, info);
+        TAILQ_FOREACH (thread, &process->threads, sibling)
+            if (!(thread->signals.blocked & SIGNAL_BIT(info->signal)))
+                thread_notice(thread);
+    }
+    spinlock_unlock(&process->lock);
+}
+
+void signal_send_thread(struct thread *thread, const struct signal_info *info, bool forced)
+{
+    struct process *process = thread->process;
+    struct signal_action *action = &process->actions.action[info->signal - 1];
+
+    spinlock_lock(&process->lock);
+    stop_or_continue(process, info->signal);
+    if (forced && (thread->signals.blocked & SIGNAL_BIT(info->signal) || action->handler == HANDLER_IGNORE)) {
+        action->handler = HANDLER_DEFAULT;
+        thread->signals.blocked &= ~SIGNAL_BIT(info->signal);
+    }
+    if (!action_ignores(process, info->signal) || thread->signals.blocked & SIGNAL_BIT(info->signal)) {
+        pending_add(&thread->signals.pending, info);
+        thread_notice(thread);
+    }
+    spinlock_unlock(&process->lock);
+}
+
+bool signal_is_pending(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+
+    return process != NULL && ((process->pending.set | thread->signals.pending.set) &
+                               (~thread->signals.blocked | CANNOT_BLOCK)) != 0;
+}
+
+/* The next signal to act on; 0: none. Faults of the thread itself come first. */
+static struct signal_info signal_take(struct thread *thread)
+{
+    struct process *process = thread->process;
+    signal_set deliverable = ~thread->signals.blocked | CANNOT_BLOCK;
+    signal_set own = thread->signals.pending.set & deliverable;
+    signal_set shared = process->pending.set & deliverable;
+
+    if (own != 0)
+        return pending_take(&thread->signals.pending, __builtin_ctzll(own) + 1);
+    if (shared != 0)
+        return pending_take(&process->pending, __builtin_ctzll(shared) + 1);
+    return (struct signal_info){0};
+}
+
+static void process_stop(struct process *process, int signal)
+{
+    spinlock_lock(&process_tree_lock);
+    spinlock_lock(&process->lock);
+    process->stopped = true;
+    process->stop_signal = signal;
+    spinlock_unlock(&process->lock);
+    process_notify_parent_locked(process, CLD_STOPPED, signal);
+    spinlock_unlock(&process_tree_lock);
+
+    spinlock_lock(&process->lock);
+    while (process->stopped) {
+        struct wait_entry entry = {0};
+        wait_begin(&process->continued_queue, &entry);
+        wait_sleep(&process->lock, UINT64_MAX, false);
+        wait_end(&process->continued_queue, &entry);
+    }
+    bool continued = process->continued;
+    spinlock_unlock(&process->lock);
+
+    if (!continued)
+        return;
+    spinlock_lock(&process_tree_lock);
+    process->stop_signal = 0;
+    process_notify_parent_locked(process, CLD_CONTINUED, SIGCONT);
+    spinlock_unlock(&process_tree_lock);
+}
+
+static void default_action(struct process *process, const struct signal_info *info)
+{
+    if (SIGNAL_BIT(info->signal) & IGNORED_BY_DEFAULT)
+        return;
+    /* The first process is only ended by signals that it asks for or brings about by its own faults. */
+    if (SIGNAL_BIT(info->signal) & STOPS)
+        process_stop(process, info->signal);
+    else
+        process_exit(PROCESS_KILLED(info->signal));
+}
+
+void signal_deliver(struct trap_frame *frame)
+{
+    struct thread *thread = thread_current();
+    struct process *process = thread->process;
+
+    __atomic_and_fetch(&cpu_current()->work, ~CPU_WORK_SIGNAL, __ATOMIC_RELAXED);
+    for (;;) {
+        spinlock_lock(&process->lock);
+        struct signal_info info = signal_take(thread);
+        struct signal_action action = {0};
+        if (info.signal != 0) {
+            action = process->actions.action[info.signal - 1];
+            if (action.flags & SA_RESETHAND && action.handler > HANDLER_IGNORE)
+                process->actions.action[info.signal - 1].handler = HANDLER_DEFAULT;
+        }
+        spinlock_unlock(&process->lock);
+        if (info.signal == 0)
+            break;
+        if (action.handler == HANDLER_IGNORE)
+            continue;
+        if (action.handler == HANDLER_DEFAULT) {
+            default_action(process, &info);
+            continue;
+        }
+        if (signal_frame_push(frame, &info, &action) != 0)
+            process_exit(PROCESS_KILLED(SIGSEGV));
+    }
+    signal_frame_done(frame);
+}

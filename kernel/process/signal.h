@@ -1,0 +1,71 @@
+/* Signals: what is pending, what is blocked, what each does (POSIX, Linux's numbers).
+ *
+ * Sending only marks and wakes; the receiving thread acts on its way back to user mode (signal_deliver). Lock: process->lock. */
+#ifndef KERNEL_PROCESS_SIGNAL_H
+#define KERNEL_PROCESS_SIGNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define SIGNAL_MAX 64
+
+struct process;
+struct thread;
+struct trap_frame;
+
+typedef uint64_t signal_set; /* bit n-1: signal n */
+#define SIGNAL_BIT(signal) (UINT64_C(1) << ((signal)-1))
+
+/* What siginfo_t tells of one signal. */
+struct signal_info {
+    int signal, code, error;
+    int pid;
+    uint32_t uid;
+    uint64_t address; /* or value */
+    int status;
+};
+
+struct signal_action {
+    uint64_t handler; /* 0: default, 1: ignore, else a user address */
+    uint64_t flags;   /* SA_* */
+    uint64_t restorer;
+    signal_set mask;
+};
+
+struct signal_actions {
+    struct signal_action action[SIGNAL_MAX];
+};
+
+/* What is pending: the set, and one information record for each signal of it that memory could be had for. */
+struct signal_record {
+    SLIST_ENTRY(signal_record) link;
+    struct signal_info info;
+};
+struct signal_pending {
+    signal_set set;
+    SLIST_HEAD(, signal_record) records;
+};
+
+struct signal_state {
+    signal_set blocked, saved_mask;
+    bool restore_mask;             /* rt_sigsuspend: give saved_mask back after the handler */
+    struct signal_pending pending; /* to this thread */
+    uint64_t stack, stack_size;    /* sigaltstack */
+    int stack_flags;
+};
+
+/* Send to a whole process, or to one thread; a fatal default action cannot be refused by the kernel's own faults (`forced`). */
+void signal_send_process(struct process *process, const struct signal_info *info);
+void signal_send_thread(struct thread *thread, const struct signal_info *info, bool forced);
+
+/* Forget all that is pending; lock held, or nobody else knows it. */
+void signal_pending_clear(struct signal_pending *pending);
+
+/* Something is pending that the thread must act on. Takes no lock: a hint that signal_deliver() confirms. */
+bool signal_is_pending(const struct thread *thread);
+
+/* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
+void signal_deliver(struct trap_frame *frame);
+
+#endif

@@ -1,0 +1,248 @@
+/* See signal_frame.h. The frame holds all that the kernel needs to go on after the handler; it comes back as untrusted as any user memory. */
+#include "kernel/process/signal_frame.h"
+
+#include <asm/errno.h>
+#include <asm/sigcontext.h>
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <asm/ucontext.h>
+#include <stddef.h>
+
+#include "kernel/cpu/features.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/cpu/registers.h"
+#include "kernel/cpu/tables.h"
+#include "kernel/lib/string.h"
+#include "kernel/memory/heap.h"
+#include "kernel/memory/user_copy.h"
+#include "kernel/process/process.h"
+#include "paging/layout.h"
+
+#define RED_ZONE          128 /* below RSP, the interrupted function's own (ABI 3.2.2) */
+#define SYSCALL_LENGTH    2   /* bytes of the SYSCALL instruction */
+#define SIGNAL_SET_BYTES  8
+
+/* RFLAGS that a handler's frame may give back: arithmetic, DF, TF, AC, RF, ID. */
+#define RFLAGS_RESTORABLE UINT64_C(0x250dd5)
+
+/* Linux's struct rt_sigframe; the FPU state is above it. */
+struct handler_frame {
+    uint64_t return_address;
+    struct ucontext context;
+    siginfo_t info;
+};
+
+static void restart_decide(struct trap_frame *frame, bool restart)
+{
+    if (frame->vector != TRAP_SYSCALL || (int64_t)frame->rax != -RESTART_CALL)
+        return;
+    if (restart) {
+        frame->rax = frame->error;
+        frame->rip -= SYSCALL_LENGTH;
+    } else {
+        frame->rax = (uint64_t)-EINTR;
+    }
+}
+
+static bool on_alternate_stack(const struct thread *thread, vaddr_t rsp)
+{
+    return rsp - thread->signals.stack - 1 < thread->signals.stack_size;
+}
+
+static vaddr_t stack_choose(const struct thread *thread, const struct trap_frame *frame, uint64_t flags)
+{
+    if (flags & SA_ONSTACK && thread->signals.stack_size != 0 && !on_alternate_stack(thread, frame->rsp))
+        return thread->signals.stack + thread->signals.stack_size;
+    return frame->rsp - RED_ZONE;
+}
+
+static void registers_save(struct sigcontext *to, const struct trap_frame *from)
+{
+    *to = (struct sigcontext){
+        .r8 = from->r8,
+        .r9 = from->r9,
+        .r10 = from->r10,
+        .r11 = from->r11,
+        .r12 = from->r12,
+        .r13 = from->r13,
+        .r14 = from->r14,
+        .r15 = from->r15,
+        .rdi = from->rdi,
+        .rsi = from->rsi,
+        .rbp = from->rbp,
+        .rbx = from->rbx,
+        .rdx = from->rdx,
+        .rax = from->rax,
+        .rcx = from->rcx,
+        .rsp = from->rsp,
+        .rip = from->rip,
+        .eflags = from->rflags,
+        .cs = (uint16_t)from->cs,
+        .ss = (uint16_t)from->ss,
+        .err = from->vector < 32 ? from->error : 0,
+        .trapno = from->vector < 32 ? from->vector : 0,
+    };
+}
+
+static void info_fill(siginfo_t *to, const struct signal_info *from)
+{
+    memset(to, 0, sizeof(*to));
+    to->si_signo = from->signal;
+    to->si_errno = from->error;
+    to->si_code = from->code;
+    switch (from->signal) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGILL:
+    case SIGFPE:
+    case SIGTRAP:
+        if (from->code > 0) {
+            to->si_addr = (void *)from->address;
+            break;
+        }
+        __attribute__((fallthrough));
+    default:
+        to->si_pid = from->pid;
+        to->si_uid = from->uid;
+        if (from->signal == SIGCHLD)
+            to->si_status = from->status;
+        else
+            to->si_ptr = (void *)from->address;
+    }
+}
+
+int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
+                      const struct signal_action *action)
+{
+    struct thread *thread = thread_current();
+    struct handler_frame handler;
+    uint64_t interrupted_mask =
+        thread->signals.restore_mask ? thread->signals.saved_mask : thread->signals.blocked;
+
+    if (!(action->flags & SA_RESTORER))
+        return -EFAULT;
+    restart_decide(frame, action->flags & SA_RESTART);
+    vaddr_t fpu = ROUND_DOWN(stack_choose(thread, frame, action->flags) - fpu_state_size(), UINT64_C(64));
+    vaddr_t at = ROUND_DOWN(fpu - sizeof(handler), UINT64_C(16)) - 8;
+
+    memset(&handler, 0, sizeof(handler));
+    handler.return_address = action->restorer;
+    registers_save(&handler.context.uc_mcontext, frame);
+    handler.context.uc_mcontext.fpstate = (void *)fpu;
+    handler.context.uc_mcontext.oldmask = interrupted_mask;
+    memcpy(&handler.context.uc_sigmask, &interrupted_mask, SIGNAL_SET_BYTES);
+    handler.context.uc_stack.ss_sp = (void *)thread->signals.stack;
+    handler.context.uc_stack.ss_size = thread->signals.stack_size;
+    handler.context.uc_stack.ss_flags = thread->signals.stack_flags;
+    info_fill(&handler.info, info);
+    fpu_save(thread->fpu_state);
+    if (copy_to_user(user_pointer(void, fpu), thread->fpu_state, fpu_state_size()) != 0 ||
+        copy_to_user(user_pointer(void, at), &handler, sizeof(handler)) != 0)
+        return -EFAULT;
+
+    thread->signals.restore_mask = false;
+    thread->signals.blocked |= action->mask;
+    if (!(action->flags & SA_NODEFER))
+        thread->signals.blocked |= SIGNAL_BIT(info->signal);
+    frame->rip = action->handler;
+    frame->rsp = at;
+    frame->rdi = (uint64_t)info->signal;
+    frame->rsi = at + offsetof(struct handler_frame, info);
+    frame->rdx = at + offsetof(struct handler_frame, context);
+    frame->rax = 0;
+    frame->rflags &= ~(RFLAGS_DF | RFLAGS_TF | RFLAGS_RF | RFLAGS_AC);
+    frame->vector = 0; /* no system call that could be made again */
+    return 0;
+}
+
+void signal_frame_done(struct trap_frame *frame)
+{
+    struct thread *thread = thread_current();
+
+    restart_decide(frame, true);
+    if (thread->signals.restore_mask) {
+        thread->signals.restore_mask = false;
+        thread->signals.blocked = thread->signals.saved_mask;
+    }
+}
+
+/* Reserved bits would make XRSTOR or FXRSTOR fault (SDM vol. 1, 13.8.1; 11.6.6). */
+static void fpu_sanitise(void *state)
+{
+    uint8_t *bytes = state;
+    uint32_t mxcsr;
+    uint64_t components;
+
+    memcpy(&mxcsr, bytes + 24, sizeof(mxcsr));
+    mxcsr &= fpu_mxcsr_mask();
+    memcpy(bytes + 24, &mxcsr, sizeof(mxcsr));
+    if (!cpu_features.xsave)
+        return;
+    memcpy(&components, bytes + 512, sizeof(components));
+    components &= cpu_features.xsave_mask;
+    memset(bytes + 512, 0, 64);
+    memcpy(bytes + 512, &components, sizeof(components));
+}
+
+/* The state is read into a buffer of its own, because a switch to another thread during the copy saves the live registers in the thread's. */
+static int fpu_restore(vaddr_t from)
+{
+    struct thread *thread = thread_current();
+    void *state = NULL;
+
+    if (from != 0) {
+        state = heap_alloc(fpu_state_size());
+        if (state == NULL || copy_from_user(state, user_pointer(const void, from), fpu_state_size()) != 0) {
+            heap_free(state);
+            return -EFAULT;
+        }
+        fpu_sanitise(state);
+    }
+    bool enabled = interrupts_disable();
+    if (state != NULL)
+        memcpy(thread->fpu_state, state, fpu_state_size());
+    else
+        fpu_state_init(thread->fpu_state);
+    fpu_load(thread->fpu_state);
+    interrupts_restore(enabled);
+    heap_free(state);
+    return 0;
+}
+
+int signal_frame_pop(struct trap_frame *frame)
+{
+    struct thread *thread = thread_current();
+    struct handler_frame handler;
+    struct sigcontext *from = &handler.context.uc_mcontext;
+
+    /* The handler's RET has popped the return address. */
+    if (copy_from_user(&handler, user_pointer(const void, frame->rsp - 8), sizeof(handler)) != 0)
+        return -EFAULT;
+    if (from->rip >= USER_END || fpu_restore((vaddr_t)from->fpstate) != 0)
+        return -EFAULT;
+    uint64_t rflags = (frame->rflags & ~RFLAGS_RESTORABLE) | (from->eflags & RFLAGS_RESTORABLE);
+    *frame = (struct trap_frame){
+        .r8 = from->r8,
+        .r9 = from->r9,
+        .r10 = from->r10,
+        .r11 = from->r11,
+        .r12 = from->r12,
+        .r13 = from->r13,
+        .r14 = from->r14,
+        .r15 = from->r15,
+        .rdi = from->rdi,
+        .rsi = from->rsi,
+        .rbp = from->rbp,
+        .rbx = from->rbx,
+        .rdx = from->rdx,
+        .rax = from->rax,
+        .rcx = from->rcx,
+        .rsp = from->rsp,
+        .rip = from->rip,
+        .rflags = rflags,
+        .cs = SELECTOR_USER_CODE,
+        .ss = SELECTOR_USER_DATA,
+    };
+    memcpy(&thread->signals.blocked, &handler.context.uc_sigmask, SIGNAL_SET_BYTES);
+    return 0;
+}

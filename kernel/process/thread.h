@@ -1,0 +1,69 @@
+/* Threads: a kernel stack, saved registers and a place in the scheduler.
+ *
+ * A thread belongs to a process, or to the kernel alone (process == NULL). Only the thread itself changes its fields, but for those whose
+ * comment names a lock. */
+#ifndef KERNEL_PROCESS_THREAD_H
+#define KERNEL_PROCESS_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "kernel/debug/cpu_local.h"
+#include "kernel/debug/trap_frame.h"
+#include "kernel/process/signal.h"
+#include "paging/types.h"
+
+struct process;
+
+enum thread_state {
+    THREAD_RUNNABLE, /* on a run queue */
+    THREAD_RUNNING,
+    THREAD_BLOCKED, /* waits for thread_wake() */
+    THREAD_DEAD,    /* never runs again; freed by whoever runs next on its CPU */
+};
+
+struct thread {
+    int tid;
+    struct process *process;
+    TAILQ_ENTRY(thread) sibling; /* process->lock */
+
+    /* Run queue's lock. */
+    enum thread_state state;
+    bool wake_pending;  /* woken before it slept: the next block returns at once */
+    bool interruptible; /* sleeps in a way that signals end */
+    TAILQ_ENTRY(thread) run_link;
+    uint64_t slice_end; /* clock_now() when its turn is over */
+    struct cpu *cpu;    /* whose queue it is on or runs on */
+
+    /* Switched by thread_switch(). */
+    vaddr_t kernel_stack; /* lowest address, above the guard */
+    vaddr_t kernel_stack_top;
+    uint64_t saved_rsp;
+    uint64_t fs_base, gs_base; /* of user mode */
+    void *fpu_state;           /* NULL: kernel thread */
+
+    struct signal_state signals; /* process->lock */
+    uint64_t clear_child_tid;    /* user address: zeroed and woken at exit, 0: none */
+    uint64_t robust_list;        /* user address */
+    uint64_t mutex_ranks;        /* ranks of the mutexes it holds (kernel/cpu/mutex.h) */
+
+    uint64_t run_time;   /* nanoseconds it has run */
+    uint64_t time_stamp; /* clock_now() when it began to run */
+    char name[16];
+};
+
+static inline struct thread *thread_current(void)
+{
+    struct thread *thread;
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CPU_CURRENT));
+    return thread;
+}
+
+/* A kernel thread that runs function(argument); ready to run at once. NULL when memory is exhausted. */
+struct thread *thread_create_kernel(const char *name, void (*function)(void *argument), void *argument);
+
+/* Nanoseconds that the current thread has run. */
+uint64_t thread_run_time(const struct thread *self);
+
+#endif

@@ -1,0 +1,32 @@
+/* Timers: a function called once at a given time, from the timer interrupt.
+ *
+ * The next deadline, of a timer or of the running thread's slice, is what this CPU's local APIC timer is set to: nothing ticks when nothing is due. Lock: timers.lock
+ * (LOCK_TIMERS); functions run in interrupt context with no lock held. */
+#ifndef KERNEL_PROCESS_TIMER_H
+#define KERNEL_PROCESS_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/lib/tree.h"
+
+struct timer {
+    RB_ENTRY(timer) node;
+    uint64_t deadline; /* clock_now() */
+    void (*expired)(struct timer *timer);
+    bool queued;
+};
+
+/* Take the timer interrupt; `tick(now)` is called at each, after the timers, and returns when it wants the next one at the latest (UINT64_MAX: never). */
+void timer_start(uint64_t (*tick)(uint64_t now));
+
+/* Call timer->expired(timer) at `deadline` (now, when that has passed). The timer stays the caller's, and queued until then. */
+void timer_add(struct timer *timer, uint64_t deadline);
+
+/* Take it back. After it returns the function is not running and will not run. */
+void timer_remove(struct timer *timer);
+
+/* Make sure that the interrupt comes no later than `deadline`. Interrupts off. */
+void timer_at_latest(uint64_t deadline);
+
+#endif

@@ -1,0 +1,26 @@
+/* Table pages: making them, going through them, breaking large leaves into them. Used inside paging/ only. */
+#ifndef PAGING_TABLE_H
+#define PAGING_TABLE_H
+
+#include "paging/vmiter.h"
+
+/* The entries of the table page at `table`. */
+static inline pte_t *table_entries(const struct paging *paging, paddr_t table)
+{
+    return paging->ops->table_pointer(paging->context, table);
+}
+
+/* The table page that a table entry points at. */
+static inline paddr_t table_address(pte_t entry)
+{
+    return entry & PTE_ADDRESS_MASK;
+}
+
+/* First address below entry `index` of a table at `level` whose own first address is `va`; sign-extended at the root. */
+vaddr_t table_index_va(const struct paging *paging, vaddr_t va, unsigned level, unsigned index);
+
+/* Make the entry that decides it->va be one at `level` (at most it->level): make empty tables where nothing is mapped, split a leaf where
+ * one is. Every mapping stays as it was, also on failure. -ENOMEM. */
+int must_check table_reach(struct vmiter *it, unsigned level, struct paging_flush *flush);
+
+#endif

@@ -1,0 +1,87 @@
+/* Memory: mmap, munmap, mprotect, brk, madvise. */
+#include <asm/errno.h>
+#include <linux/mman.h>
+
+#include "kernel/memory/address_space.h"
+#include "kernel/process/process.h"
+#include "paging/layout.h"
+#include "paging/paging.h"
+#include "syscalls/memory.h"
+#include "syscalls/syscall.h"
+
+#define PROTECTION (PROT_READ | PROT_WRITE | PROT_EXEC)
+_Static_assert(REGION_READ == PROT_READ && REGION_WRITE == PROT_WRITE && REGION_EXEC == PROT_EXEC,
+               "region protection is mmap's");
+
+/* Flags that change nothing here: there is no swap to reserve, no file to deny writing to. */
+#define MAP_HINTS                                                                                            \
+    (MAP_NORESERVE | MAP_STACK | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_NONBLOCK | MAP_LOCKED |                \
+     MAP_UNINITIALIZED)
+
+static struct address_space *current_space(void)
+{
+    return current_process()->space;
+}
+
+static int flags_check(uint64_t flags)
+{
+    uint64_t type = flags & MAP_TYPE;
+
+    if (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+        return -EINVAL;
+    if (type == MAP_SHARED_VALIDATE &&
+        flags & ~(uint64_t)(MAP_TYPE | MAP_HINTS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_ANONYMOUS |
+                            MAP_POPULATE | MAP_GROWSDOWN))
+        return -EOPNOTSUPP;
+    return 0;
+}
+
+long sys_mmap(uint64_t address, uint64_t size, uint64_t protection, uint64_t flags, int descriptor,
+              uint64_t offset)
+{
+    unsigned how = (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) ? SPACE_FIXED : 0) |
+                   (flags & MAP_FIXED_NOREPLACE ? SPACE_NO_REPLACE : 0) |
+                   (flags & MAP_POPULATE ? SPACE_POPULATE : 0);
+    bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+    struct region region = {
+        .protection = protection & PROTECTION,
+        .flags = (shared ? REGION_SHARED : 0) | (flags & MAP_GROWSDOWN && !shared ? REGION_GROWS_DOWN : 0),
+    };
+    vaddr_t result;
+
+    (void)descriptor;
+    int error = flags_check(flags);
+    if (error != 0)
+        return error;
+    if (size == 0 || PAGEOFFSET(offset) != 0)
+        return -EINVAL;
+    if (!(flags & MAP_ANONYMOUS))
+        return -ENODEV; /* files cannot be mapped yet */
+    if (size > USER_END)
+        return -ENOMEM;
+    if (shared && (region.backing = backing_shared_create(ROUND_UP(size, PAGE_SIZE))) == NULL)
+        return -ENOMEM;
+    error = space_map(current_space(), address, size, how, &region, &result);
+    if (region.backing != NULL)
+        backing_put(region.backing);
+    return error ? error : (long)result;
+}
+
+long sys_munmap(uint64_t address, uint64_t size)
+{
+    return space_unmap(current_space(), address, size);
+}
+
+long sys_mprotect(uint64_t address, uint64_t size, uint64_t protection)
+{
+    if (protection & ~(uint64_t)(PROTECTION | PROT_GROWSDOWN | PROT_GROWSUP | PROT_SEM))
+        return -EINVAL;
+    if (protection & (PROT_GROWSDOWN | PROT_GROWSUP))
+        return -EINVAL;
+    return space_protect(current_space(), address, size, protection & PROTECTION);
+}
+
+long sys_brk(uint64_t end)
+{
+    return (long)space_break(current_space(), end);
+}

@@ -1,0 +1,123 @@
+/* The table of handlers, made from table.h; the calls it does not have; and the tracer. */
+#include <asm/errno.h>
+#include <asm/unistd.h>
+#include <stddef.h>
+
+#include "kernel/cpu/registers.h"
+#include "kernel/cpu/tables.h"
+#include "kernel/debug/log.h"
+#include "kernel/process/process.h"
+#include "syscalls/count.h"
+#include "syscalls/syscall.h"
+
+/* All handlers fit one type: integer and pointer arguments are in the same registers (ABI 3.2.3), and a handler reads only those it has. */
+typedef long syscall_handler(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+#define CALL(name, arguments) extern char sys_##name[];
+#include "syscalls/table.h"
+#undef CALL
+
+#define CALL(name, arguments) [__NR_##name] = sys_##name,
+/* For entry.S, which knows the number of entries as SYSCALL_COUNT. */
+const void *const syscall_table[SYSCALL_COUNT] = {
+#include "syscalls/table.h"
+};
+#undef CALL
+
+#define CALL(name, arguments) [__NR_##name] = {#name, arguments},
+static const struct {
+    const char *name, *arguments;
+} descriptions[SYSCALL_COUNT] = {
+#include "syscalls/table.h"
+};
+#undef CALL
+
+uint8_t syscall_traced;
+
+void syscall_entry(void);
+void syscall_entry_compatibility(void);
+long syscall_unknown(struct trap_frame *frame);
+long syscall_trace(struct trap_frame *frame);
+
+void syscall_start(void)
+{
+    /* SYSCALL takes CS and SS from bits 47:32, SYSRETQ from 63:48 (+16 and +8). */
+    wrmsr(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_USER_BASE | 3) << 48);
+    wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
+    wrmsr(MSR_CSTAR, (uint64_t)syscall_entry_compatibility);
+    wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC);
+}
+
+void syscall_trace_set(bool on)
+{
+    syscall_traced = on;
+}
+
+#define UNKNOWN_NUMBERS 1024
+
+/* Each unknown number is logged once: programs try calls and live without them. */
+long syscall_unknown(struct trap_frame *frame)
+{
+    static uint64_t logged[UNKNOWN_NUMBERS / 64];
+    uint64_t number = frame->error;
+
+    if (number < UNKNOWN_NUMBERS) {
+        uint64_t bit = UINT64_C(1) << number % 64;
+        if (__atomic_fetch_or(&logged[number / 64], bit, __ATOMIC_RELAXED) & bit)
+            return -ENOSYS;
+    }
+    log_info("system call %lu of %s (%d) is not known: -ENOSYS", number, current_process()->name,
+             current_process()->pid);
+    return -ENOSYS;
+}
+
+/* One argument as its kind reads best. What snprintf() would have written. */
+static int argument_format(char *to, size_t size, char kind, uint64_t value)
+{
+    char text[48];
+
+    switch (kind) {
+    case 'd':
+    case 'f':
+    case 't':
+    case 'g':
+        return snprintf(to, size, "%d", (int)value);
+    case 'u':
+    case 'z':
+        return snprintf(to, size, "%lu", value);
+    case 's':
+        if (user_string(text, user_pointer(const char, value), sizeof(text)) >= 0)
+            return snprintf(to, size, "\"%s\"", text);
+        __attribute__((fallthrough));
+    default:
+        return snprintf(to, size, "%#lx", value);
+    }
+}
+
+static void arguments_format(char *to, size_t size, const char *kinds, const uint64_t value[6])
+{
+    size_t length = 0;
+
+    to[0] = '\0';
+    for (unsigned i = 0; kinds[i] != '\0'; i++) {
+        if (i > 0 && length < size)
+            length += (size_t)snprintf(to + length, size - length, ", ");
+        if (length < size)
+            length += (size_t)argument_format(to + length, size - length, kinds[i], value[i]);
+    }
+}
+
+long syscall_trace(struct trap_frame *frame)
+{
+    const uint64_t value[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
+    uint64_t number = frame->error;
+    char arguments[160];
+    int pid = current_process()->pid;
+
+    arguments_format(arguments, sizeof(arguments), descriptions[number].arguments, value);
+    log_info("[%d] %s(%s)", pid, descriptions[number].name, arguments);
+    syscall_handler *handler = (syscall_handler *)(uintptr_t)syscall_table[number];
+    long result = handler(value[0], value[1], value[2], value[3], value[4], value[5]);
+    log_info("[%d] %s -> %ld", pid, descriptions[number].name, result);
+    return result;
+}

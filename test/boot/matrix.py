@@ -1,0 +1,152 @@
+"""The boot matrix: every machine Quire is booted on by the tests, and what must come of it.
+
+Rows of the suites `boot` and `kernel` run with every change; those of `matrix`, rarer machines, when asked
+for."""
+
+from dataclasses import dataclass, field
+
+from esp.machine import Machine
+
+# How long a machine may take. Most need 4 s; a loaded host with every row in flight needs many times that.
+TIME_LIMIT = 120
+LONG_TIME_LIMIT = 300
+
+
+@dataclass
+class Row:
+    """A machine, what is booted on it, and what must be seen."""
+
+    name: str
+    suite: str
+    machine: Machine
+    as_disk: bool = False  # in a GPT, as on a stick
+    words: str = ""  # more words for the kernel's command line
+    program: list[str] = field(default_factory=lambda: ["hello"])  # what first.c is asked for
+    probe: bool = False  # the loader carries the probe kernel, which holds boot_info.h against what it finds
+    hostile: str = ""  # words for \hostile.txt: the loader is started by the hostile shim
+    selftest: str = ""  # instead of the program: this word boots the kernel's own tests
+    status: int = 42  # of the program; for a self-test QEMU's
+    log: list[str] = field(default_factory=list)  # regular expressions that the kernel's log must match
+    until: str = ""  # the row is passed as soon as this is seen on COM1; the machine need not end
+    timeout: int = TIME_LIMIT
+
+
+def display(*devices: str) -> list[str]:
+    return [word for device in devices for word in ("-device", device)]
+
+
+def boots(name: str, suite: str = "boot", timeout: int = TIME_LIMIT, **changes) -> Row:
+    """A row that boots to the end of the first process on the base machine with `changes`."""
+    machine = {key: changes.pop(key) for key in list(changes) if key in Machine.__dataclass_fields__}
+    return Row(name, suite, Machine(**machine), timeout=timeout, **changes)
+
+
+def selftests(name: str, word: str = "selftest", status: int = 33, suite: str = "kernel", **changes) -> Row:
+    return boots(name, suite, selftest=word, status=status, timeout=LONG_TIME_LIMIT, **changes)
+
+
+def probes(name: str, suite: str = "boot", **changes) -> Row:
+    return boots(f"loader-{name}", suite, probe=True, **changes)
+
+
+LEGACY_FREE = "q35,usb=off,sata=off,smbus=off,vmport=off,pit=off,pic=off,i8042=off,hpet=off"
+USB_KEYBOARD = ["-device", "qemu-xhci,id=keyboard-bus", "-device", "usb-kbd,bus=keyboard-bus.0"]
+NX_STACK = ["-fw_cfg", "name=opt/ovmf/PcdSetNxForStack,string=y"]
+NUMA = ["-object", "memory-backend-ram,id=n0,size=512M", "-object", "memory-backend-ram,id=n1,size=512M",
+        "-numa", "node,memdev=n0,cpus=0-1", "-numa", "node,memdev=n1,cpus=2-3"]
+SECURE_BOOT = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
+PROCESSORS = ["Conroe", "SandyBridge", "Haswell", "Skylake-Client", "Icelake-Server", "EPYC-Rome",
+              "Opteron_G1"]
+DISPLAYS = ["bochs-display", "virtio-vga", "qxl-vga", "cirrus-vga", "vmware-svga", "ramfb"]
+
+ROWS = [
+    boots("base"),
+    boots("chipset-pc", machine="pc"),
+    boots("four-processors", cpus=4),
+    boots("four-processors-racing", cpus=4, deterministic=False),
+    # The loader's promises, by a kernel that only checks them
+    probes("base"),
+    probes("chipset-pc", machine="pc"),
+    probes("five-levels", words="levels=5", memory="8G"),
+    probes("no-1g-pages", cpu="max,pdpe1gb=off", memory="8G"),
+    probes("no-nx", cpu="max,nx=off"),
+    probes("qemu64", cpu="qemu64"),
+    probes("memory-512g", memory="512G"),
+    probes("memory-mostly-high", machine="q35,max-ram-below-4g=256M", memory="4G"),
+    probes("blt-only", display=display("virtio-gpu-pci")),
+    probes("framebuffer-in-memory", display=display("ramfb")),
+    probes("no-acpi", machine="q35,acpi=off", display=[]),
+    probes("firmware-memory-overwritten", words="trash"),
+    # Memory
+    boots("memory-64m", memory="64M"),
+    boots("memory-hole-3g", memory="3G"),
+    boots("memory-above-4g", memory="8G"),
+    boots("memory-mostly-high", machine="q35,max-ram-below-4g=256M", memory="4G"),
+    boots("memory-512g", memory="512G"),
+    # Processors
+    boots("cpu-no-1g-pages", cpu="max,pdpe1gb=off", memory="8G"),
+    boots("cpu-36-physical-bits", cpu="max,phys-bits=36", memory="8G"),
+    boots("cpu-no-nx", cpu="max,nx=off"),
+    boots("cpu-no-la57", cpu="max,la57=off"),
+    boots("cpu-no-smap", cpu="max,smap=off"),
+    boots("cpu-no-smep", cpu="max,smep=off"),
+    boots("cpu-no-xsave", cpu="max,xsave=off"),
+    boots("cpu-no-umip", cpu="max,umip=off"),
+    boots("cpu-no-pge", cpu="max,pge=off"),
+    boots("cpu-no-fsgsbase", cpu="max,fsgsbase=off"),
+    boots("cpu-qemu64", cpu="qemu64"),
+    boots("cpu-nehalem", cpu="Nehalem"),
+    boots("cpu-five-levels", words="levels=5"),
+    # Platform
+    boots("platform-usb-keyboard", machine="q35,i8042=off,hpet=off", extra=USB_KEYBOARD),
+    boots("platform-legacy-free", machine=LEGACY_FREE),
+    boots("platform-no-acpi", machine="q35,acpi=off"),
+    # Displays
+    boots("display-none", display=[]),
+    boots("display-blt-only", display=display("virtio-gpu-pci")),
+    # Media
+    boots("media-usb-stick", media="usb", as_disk=True),
+    boots("media-nvme", media="nvme", as_disk=True),
+    boots("media-sata", media="disk", as_disk=True),
+
+    # The kernel's own tests
+    selftests("selftest"),
+    selftests("selftest-four-processors", cpus=4, memory="512M"),
+    selftests("selftest-racing", cpus=4, memory="512M", deterministic=False),
+    selftests("panic", "selftest=panic", status=35, log=[r"quire: panic: "]),
+    selftests("double-fault", "selftest=double-fault", status=35, log=[r"quire: panic: .*[Dd]ouble.fault"]),
+
+    # Rarer machines
+    boots("firmware-2m", "matrix", firmware="2m"),
+    boots("firmware-no-variables", "matrix", firmware="2m-novars"),
+    boots("firmware-nx-stack", "matrix", extra=NX_STACK),
+    boots("firmware-random-numbers", "matrix", extra=["-device", "virtio-rng-pci"]),
+    boots("memory-96m", "matrix", memory="96M"),
+    boots("memory-128m", "matrix", memory="128M"),
+    boots("memory-pc-low-1g", "matrix", machine="pc,max-ram-below-4g=1G", memory="2G"),
+    boots("memory-64g", "matrix", memory="64G"),
+    boots("memory-64g-no-1g-pages", "matrix", cpu="max,pdpe1gb=off", memory="64G"),
+    boots("memory-600g", "matrix", memory="600G"),
+    boots("memory-1t-gap", "matrix", cpu="max,phys-bits=42", memory="1T"),
+    boots("memory-4t", "matrix", cpu="max,phys-bits=46", memory="4T", timeout=LONG_TIME_LIMIT),
+    *[boots(f"cpu-{model.lower()}", "matrix", cpu=model) for model in PROCESSORS],
+    boots("cpu-five-levels-8g", "matrix", words="levels=5", memory="8G"),
+    boots("cpu-five-levels-512g", "matrix", words="levels=5", memory="512G"),
+    boots("processors-8", "matrix", cpus=8),
+    boots("processors-16", "matrix", cpus=16, memory="512M"),
+    boots("processors-64", "matrix", cpus=64, memory="1G", timeout=LONG_TIME_LIMIT),
+    boots("processors-128", "matrix", cpus=128, memory="1G", timeout=LONG_TIME_LIMIT),
+    boots("processors-255", "matrix", cpus=255, memory="2G", timeout=LONG_TIME_LIMIT),
+    boots("numa", "matrix", cpus=4, memory="1G", extra=NUMA),
+    *[boots(f"display-{device}", "matrix", display=display(device)) for device in DISPLAYS],
+    boots("display-4k", "matrix", display=display("VGA,vgamem_mb=64,xres=3840,yres=2160")),
+    boots("display-two-cards", "matrix", display=display("VGA", "secondary-vga")),
+    boots("media-usb2-stick", "matrix", media="usb2", as_disk=True),
+    boots("media-ide", "matrix", machine="pc", media="disk", as_disk=True),
+    boots("secure-boot-refuses-unsigned", "matrix", machine="q35,smm=on", firmware="secure-boot",
+          memory="512M", extra=SECURE_BOOT, until="Security Violation|Access Denied"),
+]
+
+
+def row_named(name: str) -> Row:
+    return next(row for row in ROWS if row.name == name)

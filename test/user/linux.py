@@ -1,0 +1,38 @@
+"""Run one program of userland/ on this machine's Linux: what it expects of Quire, Linux must answer too.
+
+usage: linux.py PROGRAM [ARGUMENTS...]
+
+Where Linux differs by design the program knows (CHECK_KERNEL=linux) and rehearses the attacks on resources within limits."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+TIMEOUT = 60
+MEMORY_LIMIT = 2 << 30
+
+
+def prepare() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.RLIM_INFINITY))
+
+
+def main() -> int:
+    environment = {"PATH": "/bin:/usr/bin", "CHECK_KERNEL": "linux"}
+    process = subprocess.Popen(sys.argv[1:], env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=prepare)
+    try:
+        return 0 if process.wait(TIMEOUT) == 0 else 1
+    except subprocess.TimeoutExpired:
+        print(f"no end within {TIMEOUT} s")
+        return 1
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # whatever it left behind
+        except ProcessLookupError:
+            pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

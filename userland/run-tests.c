@@ -1,0 +1,158 @@
+/* Runs test programs one after the other, each in a child, and says how each ended.
+ *
+ * usage: run-tests GROUP       the programs named in /etc/tests/GROUP, one command per line
+ *        run-tests -- COMMAND  that one
+ *
+ * Prints "ok NAME" or "not ok NAME: why" per program, then "run-tests: N passed, M failed". As the first
+ * process it also adopts and reaps orphans. Memory must come back: a program that leaves less free memory
+ * behind twice in a row has leaked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "userland/check.h"
+
+#define LIST_FOLDER    "/etc/tests/"
+#define LIST_MAX_BYTES 8192
+#define WORDS_MAX      16
+#define RUNS_MAX       3
+/* After a program's end the kernel may still be tidying up behind it, for so many short waits at most. */
+#define SETTLE_TRIES   20
+#define SETTLE_TIME    1000000 /* nanoseconds */
+
+static int passed, failed;
+
+/* Reap every orphan that was adopted here and has ended. */
+static void reap_orphans(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+}
+
+/* Bytes of free memory; 0 when the kernel does not tell, or on Linux, where others use it too. */
+static unsigned long free_memory(void)
+{
+    struct sysinfo info;
+    if (check_on_linux || sysinfo(&info) != 0)
+        return 0;
+    return info.freeram * info.mem_unit;
+}
+
+/* Free memory after a program, once at least `before` is back or it stays away. */
+static unsigned long settled_memory(unsigned long before)
+{
+    unsigned long free = free_memory();
+    for (int i = 0; free < before && i < SETTLE_TRIES; i++) {
+        struct timespec pause = {.tv_nsec = SETTLE_TIME};
+        nanosleep(&pause, NULL);
+        reap_orphans();
+        free = free_memory();
+    }
+    return free;
+}
+
+static int run_once(char **words)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        execv(words[0], words);
+        check_that(false, "%s: %s", words[0], strerror(errno));
+        _exit(127);
+    }
+    int status = -1;
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    reap_orphans();
+    return status;
+}
+
+static void report(const char *name, const char *reason)
+{
+    if (reason == NULL) {
+        passed++;
+        printf("ok %s\n", name);
+    } else {
+        failed++;
+        printf("not ok %s: %s\n", name, reason);
+    }
+    fflush(stdout);
+}
+
+static void run_test(char **words)
+{
+    const char *slash = strrchr(words[0], '/');
+    const char *name = slash == NULL ? words[0] : slash + 1;
+    unsigned long lost = 0;
+    for (int run = 0; run < RUNS_MAX; run++) {
+        unsigned long before = free_memory();
+        int status = run_once(words);
+        if (status != 0) {
+            report(name, check_status_text(status));
+            return;
+        }
+        unsigned long after = settled_memory(before);
+        if (after >= before) {
+            report(name, NULL);
+            return;
+        }
+        lost = before - after; /* a first run may have filled caches; the next shows whether it is that */
+    }
+    char reason[80];
+    snprintf(reason, sizeof(reason), "passes, but loses memory: %lu bytes in its last of %d runs", lost,
+             RUNS_MAX);
+    report(name, reason);
+}
+
+/* Run one line of the list; comments and empty lines are none. */
+static void run_line(char *line)
+{
+    char *words[WORDS_MAX + 1];
+    int count = 0;
+    for (char *word = strtok(line, " "); word != NULL && count < WORDS_MAX; word = strtok(NULL, " "))
+        words[count++] = word;
+    words[count] = NULL;
+    if (count > 0 && words[0][0] != '#')
+        run_test(words);
+}
+
+static bool run_list(const char *group)
+{
+    char path[64];
+    static char list[LIST_MAX_BYTES];
+    snprintf(path, sizeof(path), "%s%s", LIST_FOLDER, group);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? -1 : read(file, list, sizeof(list) - 1);
+    if (size < 0) {
+        printf("run-tests: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    close(file);
+    for (char *line = list; line != NULL;) {
+        char *end = strchr(line, '\n');
+        if (end != NULL)
+            *end++ = '\0';
+        run_line(line);
+        line = end;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    check_begin("run-tests");
+    if (argc > 2 && strcmp(argv[1], "--") == 0)
+        run_test(argv + 2);
+    else if (argc != 2 || !run_list(argv[1]))
+        return 2;
+    printf("run-tests: %d passed, %d failed\n", passed, failed);
+    fflush(stdout);
+    return failed == 0 && passed > 0 ? 0 : 1;
+}
