@@ -1,6 +1,6 @@
 /* BOOTX64.EFI: start Quire's kernel from UEFI firmware. efi_main() is the table of contents; each step is a file of its own.
  *
- * Until firmware_leave() succeeds, every failure says what failed and returns an error status to the firmware, which goes on with its
+ * Until firmware_leave() is called, every failure says what failed and returns an error status to the firmware, which goes on with its
  * next boot option; what was allocated is given back. After that there is no way back: the squares tell. */
 
 #include "efi/address_space.h"
@@ -155,6 +155,7 @@ static _Noreturn void kernel_start(void)
     handoff_jump(&loader.handoff, loader.info);
 }
 
+/* Returns only when the boot has failed. */
 static EFI_STATUS boot(void)
 {
     EFI_STATUS status = boot_info_start();
@@ -171,8 +172,14 @@ static EFI_STATUS boot(void)
 
     stage_screen_after_firmware(loader.info);
     status = firmware_leave(&loader.map, &loader.info->exit_attempts);
-    if (EFI_ERROR(status))
-        return failure("firmware", "does not let go (ExitBootServices)", status);
+    if (EFI_ERROR(status) && loader.info->exit_attempts == 0)
+        return failure("memory map", "cannot be read", status);
+    if (EFI_ERROR(status)) {
+        /* It may have shut down half of itself, so there is no way back into it (UEFI 2.10, 7.4.6), and saying so may be the last thing that
+         * works. */
+        failure("firmware", "does not let go (ExitBootServices)", status);
+        stage_dead_end(loader.info);
+    }
     kernel_start();
 }
 

@@ -53,6 +53,12 @@ static uint64_t memory_end(const struct boot_memory *memory)
     return memory->start + memory->size;
 }
 
+/* The higher of two claims wins; of the same kind, the one that cannot be in the direct map. */
+static unsigned claim_rank(const struct boot_memory *memory)
+{
+    return 2u * restriction_of_kind[memory->kind] + (memory_direct_mapped(memory) ? 0 : 1);
+}
+
 static bool memory_same_sort(const struct boot_memory *left, const struct boot_memory *right)
 {
     return left->kind == right->kind && left->uefi_type == right->uefi_type &&
@@ -68,9 +74,9 @@ static bool descriptor_read(const unsigned char *raw, struct boot_memory *memory
     uint64_t start = descriptor.physical_start;
     if (start >= PHYSICAL_ADDRESS_END)
         return false;
-    uint64_t most = (PHYSICAL_ADDRESS_END - start) >> PAGE_SHIFT;
-    uint64_t pages = descriptor.page_count < most ? descriptor.page_count : most;
-    uint64_t end = start + (pages << PAGE_SHIFT);
+    uint64_t pages = descriptor.page_count;
+    bool beyond = pages > (PHYSICAL_ADDRESS_END - start) >> PAGE_SHIFT;
+    uint64_t end = beyond ? PHYSICAL_ADDRESS_END : start + (pages << PAGE_SHIFT);
 
     memory->kind = memory_kind(descriptor.type, descriptor.attributes);
     memory->uefi_type = descriptor.type;
@@ -128,7 +134,7 @@ static const struct boot_memory *entry_at(const struct boot_memory *map, size_t 
     for (size_t i = 0; i < count && map[i].start <= at; ++i) {
         if (memory_end(&map[i]) <= at)
             continue;
-        if (!winner || restriction_of_kind[map[i].kind] > restriction_of_kind[winner->kind])
+        if (!winner || claim_rank(&map[i]) > claim_rank(winner))
             winner = &map[i];
     }
     return winner;

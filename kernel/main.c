@@ -26,8 +26,11 @@ _Noreturn void kernel_main(paddr_t boot_info)
 
     cpu_tables_load(&boot_cpu, cpu_tables_boot());
     boot_check(boot);
-    options_start(boot->command_line, NULL);
+    const char *option_error;
+    options_start(boot->command_line, &option_error);
     machine_console_start();
+    if (option_error != NULL)
+        log_error("options: %s", option_error);
     cpu_features_detect(option_value("nocpu"));
     cpu_control_start();
     fpu_start();

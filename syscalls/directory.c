@@ -1,6 +1,7 @@
 /* Directories and names: getcwd(2), chdir(2), getdents64(2), mkdir(2), mknod(2), unlink(2), rename(2), link(2), symlink(2). */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/stat.h>
 
 #include "kernel/file/file.h"
@@ -153,7 +154,9 @@ static int named_get(struct named *named, int directory, const char __user *user
 
     if (error != 0)
         return error;
-    error = *named->path.text == '\0' ? -ENOENT : path_start(directory, named->path.text, &named->start);
+    named->start = NULL;
+    if (*named->path.text != '\0') /* that is found out when it is walked */
+        error = path_start(directory, named->path.text, &named->start);
     if (error != 0)
         user_path_put(&named->path);
     return error;
@@ -243,6 +246,9 @@ long sys_renameat2(int directory, const char __user *path, int new_directory, co
 {
     struct named old, new;
 
+    if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL;
     int error = named_get(&old, directory, path);
     if (error != 0)
         return error;

@@ -116,24 +116,30 @@ static void unmap_everything(const void *unused)
     system_call(SYS_munmap, 0, USER_END);
 }
 
+/* Write code, run it, change it, run that: a kernel whose pages are never both at once gives each right as it is used. */
 static void write_and_run(const void *page)
 {
-    *(volatile unsigned char *)page = 0xc3; /* ret */
-    access_jump(page);
+    volatile unsigned char *code = (volatile unsigned char *)page;
+    for (unsigned char value = 1; value <= 10; value++) {
+        int result;
+        code[0] = 0xb0; /* mov $value, %al */
+        code[1] = value;
+        code[2] = 0xc3; /* ret */
+        __asm__ volatile("xorl %%eax, %%eax\n\tcall *%1" : "=&a"(result) : "r"(page) : "memory", "cc");
+        check_that(result == value, "the code returned %d instead of %d", result, value);
+    }
 }
 
-/* Linux allows it; here the request is refused, or one of the two rights is not given. */
+/* Refused, or given as it is used. */
 static void writable_and_executable(void)
 {
-    if (check_on_linux)
-        return;
     long page = map(0, PAGE_SIZE, EVERYTHING, ANONYMOUS);
     if (page > 0)
-        check_dies("write and run a page", SIGSEGV, write_and_run, (const void *)page);
+        check_survives("write and run a page", write_and_run, (const void *)page);
     page = map(0, PAGE_SIZE, READ_WRITE, ANONYMOUS);
     check_that(page > 0, "no page");
-    system_call(SYS_mprotect, page, PAGE_SIZE, EVERYTHING);
-    check_dies("write and run a page after mprotect", SIGSEGV, write_and_run, (const void *)page);
+    if (system_call(SYS_mprotect, page, PAGE_SIZE, EVERYTHING) == 0)
+        check_survives("write and run a page after mprotect", write_and_run, (const void *)page);
 }
 
 int main(void)

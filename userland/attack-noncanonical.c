@@ -36,12 +36,13 @@ int main(void)
     check_begin("attack-noncanonical");
     const struct named_address *table = noncanonical_addresses;
     size_t count = ADDRESS_COUNT(noncanonical_addresses);
+    int stack_signal = check_stack_fault_signal();
     access_all_die("read", access_read, SIGSEGV, table, count);
     access_all_die("write", access_write, SIGSEGV, table, count);
     access_all_die("call", access_jump, SIGSEGV, table, count);
     access_all_die("return to", jump_by_return, SIGSEGV, table, count);
-    access_all_die("push to", push, SIGBUS, table, count);
-    access_all_die("read through rbp from", read_through_rbp, SIGBUS, table, count);
+    access_all_die("push to", push, stack_signal, table, count);
+    access_all_die("read through rbp from", read_through_rbp, stack_signal, table, count);
     access_all_die("fault with rsp at", fault_with_stack, SIGSEGV, table, count);
     return check_verdict();
 }

@@ -170,6 +170,11 @@ bool check_cpu_is_emulated(void)
     return memcmp(words, "TCGTCGTCGTCG", sizeof(words)) == 0;
 }
 
+int check_stack_fault_signal(void)
+{
+    return check_cpu_is_emulated() ? SIGSEGV : SIGBUS;
+}
+
 void check_yield(int times)
 {
     while (times-- > 0)

@@ -50,8 +50,12 @@ void check_survives(const char *what, check_body *body, const void *argument);
  * but three. */
 const char *check_status_text(int status);
 
-/* QEMU's emulated CPU (TCG): raises neither alignment checks nor unmasked SSE exceptions. */
+/* QEMU's emulated CPU (TCG): does without alignment checks, unmasked SSE exceptions, reserved bits of mxcsr. */
 bool check_cpu_is_emulated(void);
+
+/* The signal of a non-canonical address used through rsp or rbp: SIGBUS, as Linux has it for a stack fault; the emulated CPU
+ * raises a general-protection fault instead. */
+int check_stack_fault_signal(void);
 
 /* Hand the CPU to others so often. */
 void check_yield(int times);

@@ -44,6 +44,13 @@ bool panic_in_progress(void)
     return cpu != NULL && cpu == cpu_current();
 }
 
+bool panic_elsewhere(void)
+{
+    struct cpu *cpu = __atomic_load_n(&state.cpu, __ATOMIC_ACQUIRE);
+
+    return cpu != NULL && cpu != cpu_current();
+}
+
 _Noreturn static void panic_leave(void)
 {
     void (*end)(void) = state.end;

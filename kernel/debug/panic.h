@@ -26,6 +26,9 @@ void panic_reporter_add(void (*report)(const struct trap_frame *frame_or_null));
 /* Is this CPU in the middle of a panic? Then locks may be broken into and everything may be wrong. */
 bool panic_in_progress(void);
 
+/* Is another CPU in the middle of a panic? Then the output is its own, and this one is about to be stopped. */
+bool panic_elsewhere(void);
+
 /* What happens after the report (power, debug exit, halt other CPUs); at most one. It should not return. */
 void panic_set_ending(void (*end)(void));
 

@@ -161,6 +161,8 @@ int clock_start(volatile void *hpet, const struct boot_time *time)
     state.realtime_start = clock_unix_seconds(time) * NANOSECONDS;
     __atomic_store_n(&state.from_tsc, clock_scale(tsc_hz, NANOSECONDS), __ATOMIC_RELEASE);
     log_set_clock(clock_now);
+    if (state.realtime_start == 0)
+        log_warning("clock: the firmware gave no usable time; the wall clock starts in 1970");
     if (!state.have_reference) {
         log_error("clock: nothing on this machine counts; all times assume a TSC of %lu Hz", tsc_hz);
         return -ENODEV;

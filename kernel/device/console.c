@@ -27,10 +27,10 @@ static struct spinlock lock = SPINLOCK_INIT(LOCK_CONSOLE, "console"); /* holds a
 static struct place serial_place, screen_place;
 static unsigned process_places = CONSOLE_SERIAL | CONSOLE_SCREEN;
 
-/* A panic breaks in: its CPU may hold the lock, and the others are about to be stopped. */
+/* False: the lock is this CPU's already, and a panic inside the console is being reported through it. */
 static bool console_enter(void)
 {
-    if (panic_in_progress())
+    if (panic_in_progress() && spinlock_held(&lock))
         return false;
     spinlock_lock(&lock);
     return true;
@@ -138,7 +138,8 @@ void console_set_places(unsigned places)
 
 void console_write(const char *text, size_t size)
 {
-    while (size > 0) {
+    /* No process's text gets between the lines of a panic. */
+    while (size > 0 && !panic_elsewhere()) {
         size_t length = size < CHUNK ? size : CHUNK;
         bool entered = console_enter();
         if (process_places & CONSOLE_SERIAL)

@@ -1,5 +1,9 @@
 /* The two 8259A interrupt controllers of a PC: switched off for good. */
+#include <stddef.h>
+
+#include "kernel/cpu/interrupt.h"
 #include "kernel/cpu/port.h"
+#include "kernel/debug/log.h"
 #include "kernel/device/apic.h"
 
 /* Ports, and the initialisation words of the 8259A data sheet. */
@@ -15,8 +19,20 @@
 #define PIC2_VECTOR     0x28
 #define MASK_ALL        0xff
 
+/* A line that drops before it is acknowledged shows as the controller's lowest priority input, masked or not. */
+#define SPURIOUS_INPUT  7
+
+static void spurious_handle(struct trap_frame *frame, void *context)
+{
+    (void)frame;
+    (void)context;
+}
+
 void pic_disable(void)
 {
+    if (interrupt_register(PIC1_VECTOR + SPURIOUS_INPUT, spurious_handle, NULL) != 0 ||
+        interrupt_register(PIC2_VECTOR + SPURIOUS_INPUT, spurious_handle, NULL) != 0)
+        log_debug("PIC: its spurious vectors have handlers already");
     outb(PIC1_COMMAND, ICW1_INITIALISE);
     outb(PIC2_COMMAND, ICW1_INITIALISE);
     outb(PIC1_DATA, PIC1_VECTOR);

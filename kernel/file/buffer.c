@@ -56,7 +56,8 @@ static size_t buffer_move(struct buffer *buffer, enum direction direction, void 
         size_t part = size - moved;
         if (part > buffer->piece_left)
             part = buffer->piece_left;
-        size_t failed = piece_move(buffer, direction, (uint8_t *)bytes + moved, part);
+        void *at = bytes != NULL ? (uint8_t *)bytes + moved : NULL;
+        size_t failed = piece_move(buffer, direction, at, part);
         size_t done = part - failed;
         moved += done;
         buffer->address += done;

@@ -134,7 +134,7 @@ static int walk_step(struct walk *walk, struct path_place *place)
     if (place->slash && walk->no_slash)
         return -EISDIR;
     if (length > DIRECTORY_NAME_MAX)
-        return -ENAMETOOLONG;
+        return walk->at->links > 0 ? -ENAMETOOLONG : -ENOENT; /* removed */
 
     struct node *child = NULL;
     int error = child_find(walk->at, name, length, &child);

@@ -257,6 +257,8 @@ static void pipe_release(struct file *file)
     spinlock_lock(&pipe->lock);
     pipe->readers -= file_readable(file);
     pipe->writers -= file_writable(file);
+    if (pipe->readers == 0 && pipe->writers == 0)
+        pipe->tail = pipe->head; /* a named pipe forgets what nobody read */
     wake_both(pipe);
     spinlock_unlock(&pipe->lock);
 }

@@ -286,13 +286,17 @@ static int rename_check(const struct path_place *old, const struct path_place *n
 {
     bool exchange = (flags & RENAME_EXCHANGE) != 0;
 
-    if (old->last != PATH_NAME || new->last != PATH_NAME)
-        return (flags & RENAME_NOREPLACE) != 0 && new->last != PATH_NAME ? -EEXIST : -EBUSY;
+    if (old->last != PATH_NAME)
+        return -EBUSY;
+    if (new->last != PATH_NAME)
+        return (flags & RENAME_NOREPLACE) != 0 ? -EEXIST : -EBUSY;
     if (old->node == NULL || (exchange && new->node == NULL))
         return -ENOENT;
     if ((flags & RENAME_NOREPLACE) != 0 && new->node != NULL)
         return -EEXIST;
-    if (!S_ISDIR(old->node->mode) && !exchange && (old->slash || new->slash))
+    if (exchange && new->slash && !S_ISDIR(new->node->mode))
+        return -ENOTDIR;
+    if (!S_ISDIR(old->node->mode) && (old->slash || (new->slash && !exchange)))
         return -ENOTDIR;
     int error = directory_writable(old->parent);
     if (error == 0)
@@ -331,9 +335,6 @@ int tree_rename(struct node *start, const char *path, struct node *new_start, co
 {
     struct path_place old, new;
 
-    if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 ||
-        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
-        return -EINVAL;
     tree_lock();
     int error = path_walk(start, path, PATH_ENTRY, &old);
     if (error != 0)

@@ -40,7 +40,7 @@ int must_check tree_link(struct node *node, struct node *start, const char *path
 int must_check tree_unlink(struct node *start, const char *path);
 int must_check tree_rmdir(struct node *start, const char *path);
 
-/* `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE. */
+/* `flags`: RENAME_NOREPLACE, or RENAME_EXCHANGE, or neither. */
 int must_check tree_rename(struct node *start, const char *path, struct node *new_start, const char *new_path,
                            unsigned flags);
 

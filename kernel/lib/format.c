@@ -108,8 +108,8 @@ static void put_unsigned(struct output *out, const struct specification *how, ui
 
     if (how->alternative && value != 0 && base == 16)
         prefix = letter == 'X' ? "0X" : "0x";
-    /* For octal the prefix is a digit, and needless when the precision already brings a zero. */
-    if (how->alternative && base == 8 && how->precision <= end - start && (value != 0 || how->precision == 0))
+    /* For octal the prefix is a digit: one of those that the precision asks for. */
+    if (how->alternative && base == 8 && (value != 0 || how->precision == 0))
         *--start = '0';
     put_number(out, how, prefix, start, (size_t)(end - start));
 }

@@ -77,7 +77,7 @@ enum space_fault space_fault(struct address_space *space, vaddr_t address, uint3
 struct trap_frame;
 bool space_page_fault(struct trap_frame *frame, uint64_t address);
 
-/* What space_fault() would answer to that trap, without filling anything in: for the signal's code and the log. */
-enum space_fault space_fault_reason(struct address_space *space, vaddr_t address, uint64_t error_code);
+/* Why space_page_fault() did not fill in: for the signal's code and the log. */
+enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame, vaddr_t address);
 
 #endif

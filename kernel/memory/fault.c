@@ -11,7 +11,9 @@
 #include "paging/layout.h"
 
 /* A stack does not grow nearer than this to what lies below it (Linux's stack_guard_gap). */
-#define STACK_GUARD (UINT64_C(256) * PAGE_SIZE)
+#define STACK_GUARD     (UINT64_C(256) * PAGE_SIZE)
+
+#define INSTRUCTION_MAX 15 /* bytes, SDM vol. 2A, 2.3.11 */
 
 struct frame *zero_frame;
 
@@ -192,16 +194,36 @@ static uint32_t access_of(uint64_t error_code)
     return error_code & FAULT_WRITE ? REGION_WRITE : error_code & FAULT_FETCH ? REGION_EXEC : REGION_READ;
 }
 
-enum space_fault space_fault_reason(struct address_space *space, vaddr_t address, uint64_t error_code)
+/* A write by an instruction to its own page, in a region whose pages are writable or executable in turn: it would fault for ever. */
+static bool writes_own_page(const struct trap_frame *frame, vaddr_t address)
 {
-    if (address >= USER_END || error_code & FAULT_RESERVED)
+    vaddr_t page = ROUND_DOWN(address, PAGE_SIZE);
+
+    return frame->error & FAULT_WRITE && (ROUND_DOWN(frame->rip, PAGE_SIZE) == page ||
+                                          ROUND_DOWN(frame->rip + INSTRUCTION_MAX - 1, PAGE_SIZE) == page);
+}
+
+static bool region_refuses(const struct region *region, const struct trap_frame *frame, vaddr_t address)
+{
+    return !region_allows(region, access_of(frame->error)) ||
+           (region->protection & REGION_EXEC && writes_own_page(frame, address));
+}
+
+enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame,
+                                    vaddr_t address)
+{
+    enum space_fault reason;
+
+    if (address >= USER_END || frame->error & FAULT_RESERVED)
         return SPACE_FAULT_UNMAPPED;
     mutex_lock(&space->mutex);
     struct region *region = region_for_fault(space, address, false);
-    enum space_fault reason = region == NULL                                  ? SPACE_FAULT_UNMAPPED
-                              : !region_allows(region, access_of(error_code)) ? SPACE_FAULT_REFUSED
-                              : region->backing != NULL                       ? SPACE_FAULT_BEYOND_FILE
-                                                                              : SPACE_FAULT_NO_MEMORY;
+    if (region == NULL)
+        reason = SPACE_FAULT_UNMAPPED;
+    else if (region_refuses(region, frame, address))
+        reason = SPACE_FAULT_REFUSED;
+    else
+        reason = region->backing != NULL ? SPACE_FAULT_BEYOND_FILE : SPACE_FAULT_NO_MEMORY;
     mutex_unlock(&space->mutex);
     return reason;
 }
@@ -214,6 +236,9 @@ bool space_page_fault(struct trap_frame *frame, uint64_t address)
         return false;
     /* The kernel touches user memory only in user_copy: with interrupts on and no lock held. Anything else is a bug to be named, not filled in. */
     if (!trap_from_user(frame) && (!trap_has_fixup(frame->rip) || cpu_current()->locks_held != 0))
+        return false;
+    if (trap_from_user(frame) && writes_own_page(frame, address) &&
+        space_fault_reason(space, frame, address) == SPACE_FAULT_REFUSED)
         return false;
     return space_fault(space, address, access_of(frame->error)) == SPACE_FAULT_DONE;
 }

@@ -41,9 +41,10 @@ static const struct {
     [EXCEPTION_CONTROL] = {SIGSEGV, SI_KERNEL, "control-flow protection"},
 };
 
-static const char *page_fault_signal(uint64_t address, uint64_t error_code, struct signal_info *info)
+static const char *page_fault_signal(const struct trap_frame *frame, uint64_t address,
+                                     struct signal_info *info)
 {
-    enum space_fault reason = space_fault_reason(current_process()->space, address, error_code);
+    enum space_fault reason = space_fault_reason(current_process()->space, frame, address);
 
     info->signal = SIGSEGV;
     info->address = address;
@@ -88,12 +89,14 @@ static void user_exception(struct trap_frame *frame, uint64_t address)
     const char *reason;
 
     if (frame->vector == EXCEPTION_PAGE_FAULT) {
-        reason = page_fault_signal(address, frame->error, &info);
+        reason = page_fault_signal(frame, address, &info);
     } else {
         reason = causes[frame->vector].reason ? causes[frame->vector].reason : "reserved exception";
         info.signal = causes[frame->vector].signal ? causes[frame->vector].signal : SIGSEGV;
         info.code = frame->vector == EXCEPTION_SIMD ? floating_code() : causes[frame->vector].code;
     }
+    if (info.code == SI_KERNEL)
+        info.address = 0; /* the processor does not say which address it was */
     if (frame->vector == EXCEPTION_DEBUG) {
         __asm__ volatile("movq %0, %%dr6" : : "r"(DR6_CLEAR));
         frame->rflags &= ~RFLAGS_TF;

@@ -54,6 +54,16 @@ USB_KEYBOARD = ["-device", "qemu-xhci,id=keyboard-bus", "-device", "usb-kbd,bus=
 NX_STACK = ["-fw_cfg", "name=opt/ovmf/PcdSetNxForStack,string=y"]
 NUMA = ["-object", "memory-backend-ram,id=n0,size=512M", "-object", "memory-backend-ram,id=n1,size=512M",
         "-numa", "node,memdev=n0,cpus=0-1", "-numa", "node,memdev=n1,cpus=2-3"]
+STRICT = "strict-protection"
+ODD_MAP = "wide-descriptors shuffled-map long-map strange-map refuse-exit=2 small-map=3"
+LITTLE = "no-low-memory no-acpi-2 no-smbios no-random no-time"
+NOTHING = "no-acpi no-smbios no-random no-time no-console no-low-memory"
+HOSTILITIES = [
+    "strict-protection", "wide-descriptors", "shuffled-map", "long-map", "strange-map", "refuse-exit=2",
+    "small-map=3", "no-low-memory", "no-acpi-2", "no-console", "no-own-device", "shell-options",
+    "graphics-mask", "graphics-padded", "graphics-blt-only", "graphics-high", "graphics-beyond",
+    "graphics-unstarted",
+]
 SECURE_BOOT = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
 PROCESSORS = ["Conroe", "SandyBridge", "Haswell", "Skylake-Client", "Icelake-Server", "EPYC-Rome",
               "Opteron_G1"]
@@ -62,12 +72,12 @@ DISPLAYS = ["bochs-display", "virtio-vga", "qxl-vga", "cirrus-vga", "vmware-svga
 ROWS = [
     boots("base"),
     boots("chipset-pc", machine="pc"),
-    boots("four-processors", cpus=4),
+    boots("four-processors", cpus=4, log=["ACPI: 4 CPUs"]),
     boots("four-processors-racing", cpus=4, deterministic=False),
     # The loader's promises, by a kernel that only checks them
     probes("base"),
     probes("chipset-pc", machine="pc"),
-    probes("five-levels", words="levels=5", memory="8G"),
+    probes("five-levels", words="levels=5", memory="8G", log=["levels 0x5, toggled 0x1"]),
     probes("no-1g-pages", cpu="max,pdpe1gb=off", memory="8G"),
     probes("no-nx", cpu="max,nx=off"),
     probes("qemu64", cpu="qemu64"),
@@ -77,6 +87,17 @@ ROWS = [
     probes("framebuffer-in-memory", display=display("ramfb")),
     probes("no-acpi", machine="q35,acpi=off", display=[]),
     probes("firmware-memory-overwritten", words="trash"),
+    # Firmware that does all that the specification allows, and some of what machines do beyond it
+    boots("hostile", hostile=f"{STRICT} {ODD_MAP} {LITTLE}"),
+    boots("hostile-silent", hostile=NOTHING),
+    boots("hostile-five-levels", hostile=f"five-levels {STRICT}", log=["5-level paging\n"]),
+    boots("hostile-graphics-padded", hostile="graphics-mask graphics-padded"),
+    boots("hostile-graphics-high", hostile="graphics-high"),
+    probes("hostile", hostile=f"{STRICT} {ODD_MAP} {LITTLE}", log=["exit attempts 0x3"]),
+    probes("hostile-five-levels", hostile="five-levels", words="levels=4", log=["levels 0x4, toggled 0x1"]),
+    probes("hostile-options", hostile="garbage-options random-not-ready"),
+    probes("hostile-no-device", hostile="no-device no-own-device"),
+    probes("out-of-memory", hostile="fail-every-allocation"),
     # Memory
     boots("memory-64m", memory="64M"),
     boots("memory-hole-3g", memory="3G"),
@@ -96,14 +117,14 @@ ROWS = [
     boots("cpu-no-fsgsbase", cpu="max,fsgsbase=off"),
     boots("cpu-qemu64", cpu="qemu64"),
     boots("cpu-nehalem", cpu="Nehalem"),
-    boots("cpu-five-levels", words="levels=5"),
+    boots("cpu-five-levels", words="levels=5", log=[r"5-level paging \(switched by the loader\)"]),
     # Platform
     boots("platform-usb-keyboard", machine="q35,i8042=off,hpet=off", extra=USB_KEYBOARD),
     boots("platform-legacy-free", machine=LEGACY_FREE),
     boots("platform-no-acpi", machine="q35,acpi=off"),
     # Displays
-    boots("display-none", display=[]),
-    boots("display-blt-only", display=display("virtio-gpu-pci")),
+    boots("display-none", display=[], log=["framebuffer: none"]),
+    boots("display-blt-only", display=display("virtio-gpu-pci"), log=["framebuffer: none"]),
     # Media
     boots("media-usb-stick", media="usb", as_disk=True),
     boots("media-nvme", media="nvme", as_disk=True),
@@ -117,6 +138,7 @@ ROWS = [
     selftests("double-fault", "selftest=double-fault", status=35, log=[r"quire: panic: .*[Dd]ouble.fault"]),
 
     # Rarer machines
+    *[probes(f"hostile-{word}", "matrix", hostile=word) for word in HOSTILITIES],
     boots("firmware-2m", "matrix", firmware="2m"),
     boots("firmware-no-variables", "matrix", firmware="2m-novars"),
     boots("firmware-nx-stack", "matrix", extra=NX_STACK),

@@ -17,11 +17,14 @@ sys.dont_write_bytecode = True
 from esp import image  # noqa: E402
 from esp.boot import STATUS_ORDERLY, Boot, Outcome, Run, Stdio, log_tail  # noqa: E402
 from esp.cpio import Writer  # noqa: E402
+from esp.machine import memory_bytes  # noqa: E402
 from esp.words import quote  # noqa: E402
 from matrix import ROWS, Row, row_named  # noqa: E402
 
 HELLO = b"hello from the first process\n"
 PROBE_VERDICT = re.compile(r"^probe: (0x[0-9a-f]+) checks, (0x[0-9a-f]+) broken$")
+MEMORY_LINE = re.compile(r"memory: (\d+) MiB usable")
+FIRMWARE_MIB = 40
 POLL_SECONDS = 0.2
 
 
@@ -91,9 +94,20 @@ def failures_of_program(row: Row, boot: Boot) -> list[str]:
         failures.append(f"wanted exit status {row.status}: {explained(outcome)}")
     if stdout != HELLO:
         failures.append(f"wanted {HELLO!r} on stdout: {stdout!r}")
+    if not row.hostile:
+        failures += memory_failures(row, boot.log)
     if stderr:
         failures.append(f"wanted nothing on stderr: {stderr!r}")
     return failures
+
+
+def memory_failures(row: Row, log: str) -> list[str]:
+    """The kernel uses all of the machine's memory but for what firmware keeps."""
+    said = MEMORY_LINE.search(log_tail(log, lines=sys.maxsize))
+    wanted = (memory_bytes(row.machine.memory) >> 20) - FIRMWARE_MIB
+    if said and wanted <= int(said[1]) <= wanted + FIRMWARE_MIB:
+        return []
+    return [f"wanted at least {wanted} MiB usable: {said[0] if said else 'nothing is said of it'}"]
 
 
 def failures_of_selftest(row: Row, boot: Boot) -> list[str]:

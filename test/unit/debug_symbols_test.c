@@ -144,6 +144,13 @@ static void unterminated_strings_are_refused(void **state)
     whole.strings[sizeof(strings) - 1] = 'x';
     assert_int_equal(symbols_start(&whole, sizeof(whole)), -ENOEXEC);
     whole.strings[sizeof(strings) - 1] = '\0';
+
+    /* No strings at all, at the very beginning of the file: there is no byte before it to look at. */
+    Elf64_Shdr good = whole.sections[2];
+    whole.sections[2].sh_offset = whole.sections[2].sh_size = 0;
+    try_file(&whole, sizeof(whole));
+    assert_int_equal(symbols_start(&whole, sizeof(whole)), -ENOEXEC);
+    whole.sections[2] = good;
 }
 
 int main(void)

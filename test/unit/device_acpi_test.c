@@ -168,6 +168,26 @@ static void bad_lengths_make_tables_absent(void **state)
     }
 }
 
+static void short_tables_are_not_believed(void **state)
+{
+    size_t size;
+
+    (void)state;
+    machine_modern();
+    uint8_t *xsdt = table_bytes(0x123456000, &size);
+    put32(xsdt + 4, 35);
+    checksum_fix(xsdt, 35, 9);
+    parse();
+    assert_false(info.present);
+
+    machine_modern();
+    uint8_t *hpet = table_bytes(0x200000000, &size);
+    put32(hpet + 4, 48); /* ends inside the address */
+    checksum_fix(hpet, 48, 9);
+    parse();
+    assert_int_equal(info.hpet_address, 0);
+}
+
 /* Every length a firmware of any age could give the FADT: fields beyond it must not be believed. */
 static void fadt_of_every_length(void **state)
 {
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(bad_checksums_make_tables_absent),
         cmocka_unit_test(bad_xsdt_falls_back_to_rsdt),
         cmocka_unit_test(bad_lengths_make_tables_absent),
+        cmocka_unit_test(short_tables_are_not_believed),
         cmocka_unit_test(fadt_of_every_length),
         cmocka_unit_test(madt_entries_that_lie),
         cmocka_unit_test(too_many_of_everything),

@@ -264,6 +264,17 @@ static void escape_sequences(void **state)
     check_picture();
 }
 
+static void too_many_parameters(void **state)
+{
+    (void)state;
+    assert_int_equal(start_usual(640, 400), 0);
+    type("\x1b[1;1;1;1;1;1;1;1;1;1;1;1;1;1;1;31mr\x1b[;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;;mn\x1b["
+         "99999999999999Cend");
+    assert_int_equal(screen_cell(0, 0), 0x0c72);
+    assert_int_equal(screen_cell(0, 1), 0x076e);
+    assert_int_equal(screen_cell(0, 79) & 0xff, 'e');
+}
+
 static void utf8_becomes_cells(void **state)
 {
     (void)state;
@@ -328,6 +339,7 @@ int main(void)
         cmocka_unit_test(unusable_framebuffers_are_refused),
         cmocka_unit_test(text_wraps_and_scrolls),
         cmocka_unit_test(escape_sequences),
+        cmocka_unit_test(too_many_parameters),
         cmocka_unit_test(utf8_becomes_cells),
         cmocka_unit_test(log_colours_leave_the_process_alone),
         cmocka_unit_test(cursor_is_drawn_and_taken_away),

@@ -85,7 +85,7 @@ static void files_of_any_editor_are_read(void **state)
     assert_file("\xff\xfeh\0i\0", 6, "hi");
     assert_file("\xff\xfeh\0i\0j", 7, "hi");
     assert_file("# first\n  # second\nword # not a comment\n", 40, "word # not a comment");
-    assert_file("# caf\xc3\xa9\nlevels=4", 17, "levels=4");
+    assert_file("# caf\xc3\xa9\nlevels=4", 16, "levels=4");
     assert_file("", 0, "");
 }
 

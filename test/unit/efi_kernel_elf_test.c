@@ -143,7 +143,7 @@ static void bad_segments_are_refused(void **state)
     assert_refused("a segment lies outside the kernel image's addresses");
     good.programs[0].p_vaddr = KERNEL_IMAGE_END;
     assert_refused("a segment lies outside the kernel image's addresses");
-    good.programs[0].p_vaddr = KERNEL_IMAGE_BASE + 0x1ff8;
+    good.programs[0].p_vaddr = KERNEL_IMAGE_BASE + 0x2ff8;
     assert_null(refusal(sizeof(good)));
     good.programs[0].p_vaddr = KERNEL_IMAGE_BASE + 0x10f8;
     assert_refused("two segments share a page");

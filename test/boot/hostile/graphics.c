@@ -54,6 +54,16 @@ static EFI_STATUS EFIAPI set_mode(EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics, UINT32
     return status;
 }
 
+static EFI_STATUS EFIAPI query_refuse(EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics, UINT32 number, UINTN *size,
+                                      EFI_GRAPHICS_OUTPUT_MODE_INFORMATION **info)
+{
+    (void)graphics;
+    (void)number;
+    (void)size;
+    (void)info;
+    return EFI_DEVICE_ERROR;
+}
+
 void hostile_graphics(void)
 {
     EFI_GUID graphics_guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
@@ -70,6 +80,7 @@ void hostile_graphics(void)
             continue;
         /* The console joins the devices' outputs under an interface of its own; one of a kind is enough here. */
         if (real_query && graphics->QueryMode != real_query) {
+            graphics->QueryMode = query_refuse;
             graphics->Mode = NULL;
             continue;
         }

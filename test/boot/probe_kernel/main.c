@@ -1,7 +1,8 @@
 /* The probe: a kernel that only checks what the loader gave it, promise by promise, and says so.
  *
  * Last line "probe: N checks, M broken"; QEMU ends with status 33 when none is, 37 otherwise. The word `trash` on the command line lets
- * it overwrite first the memory that the contract calls free or boot services', which shows that nothing of the firmware is in use. */
+ * it overwrite first the memory that the contract calls free or boot services', which shows that nothing of the firmware is in use. The
+ * word `fault` lets it execute an undefined instruction instead: it has no handlers, so the loader's must report that. */
 
 #include "paging/layout.h"
 #include "test/boot/probe_kernel/checks.h"
@@ -65,6 +66,8 @@ _Noreturn void probe_main(uint64_t boot_info, uint64_t stack_pointer, uint64_t f
 
     if (command_line_has(info, "trash"))
         memory_trash(info);
+    if (command_line_has(info, "fault"))
+        __asm__ volatile("ud2");
     check_registers(info, &registers);
     check_information(info);
     check_memory_map(info);

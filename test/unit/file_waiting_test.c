@@ -1,0 +1,414 @@
+/* Calls that wait: pipes, poll, the console and the serial streams. Instead of sleeping, the test makes happen what is waited for. */
+#include <asm/errno.h>
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <asm/termbits.h>
+#include <linux/fcntl.h>
+#include <linux/time_types.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/device/clock.h"
+#include "kernel/file/character_device.h"
+#include "kernel/file/console.h"
+#include "kernel/file/file_table.h"
+#include "kernel/file/serial_stream.h"
+#include "kernel/process/process.h"
+#include "kernel/process/signal_frame.h"
+#include "syscalls/file.h"
+#include "test/unit/file_fakes.h"
+
+#define SIGNAL_INTERRUPT 2
+#define SIGNAL_PIPE      13
+#define PIPE_SIZE        65536
+#define ATOMIC_SIZE      4096 /* PIPE_BUF */
+
+static int *ends; /* in user memory */
+static uint8_t *buffer;
+
+static int setup(void **state)
+{
+    static bool registered;
+
+    fakes_setup(state);
+    if (!registered) {
+        console_start(true);
+        serial_stream_start();
+        memory_devices_register();
+    }
+    registered = true;
+    ends = (int *)fake_user;
+    buffer = fake_user + 64;
+    return character_device_make_names();
+}
+
+static int pipe_setup(void **state)
+{
+    return setup(state) != 0 || sys_pipe2(USER(ends), 0) != 0;
+}
+
+static long put(const char *text)
+{
+    return sys_write(ends[1], fake_string(text), strlen(text));
+}
+
+/* --- pipes --- */
+
+static void write_late(void)
+{
+    assert_int_equal(put("late"), 4);
+}
+
+static void close_write_end(void)
+{
+    assert_int_equal(sys_close(ends[1]), 0);
+}
+
+static void close_read_end(void)
+{
+    assert_int_equal(sys_close(ends[0]), 0);
+}
+
+static void a_reader_waits_for_a_writer(void **state)
+{
+    (void)state;
+    fake_sleep = write_late;
+    assert_int_equal(sys_read(ends[0], USER(buffer), 100), 4);
+    assert_memory_equal(buffer, "late", 4);
+    assert_int_equal(fake_sleeps, 1);
+    assert_int_equal(put("there"), 5);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 3), 3);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 3), 2);
+    assert_int_equal(fake_sleeps, 1);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 0), 0);
+}
+
+static void the_last_writer_ends_the_file(void **state)
+{
+    (void)state;
+    assert_int_equal(put("rest"), 4);
+    fake_sleep = close_write_end;
+    assert_int_equal(sys_read(ends[0], USER(buffer), 100), 4);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 100), 0);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 100), 0);
+    assert_int_equal(fake_sleeps, 1);
+}
+
+static void writing_to_nobody_is_a_signal(void **state)
+{
+    (void)state;
+    close_read_end();
+    assert_int_equal(put("x"), -EPIPE);
+    assert_int_equal(fake_signal, SIGNAL_PIPE);
+}
+
+static void a_signal_ends_the_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(sys_read(ends[0], USER(buffer), 1), -RESTART_CALL);
+    fake_interrupted = false;
+    assert_int_equal(sys_write(ends[1], USER(buffer), PIPE_SIZE + 1), PIPE_SIZE);
+}
+
+static void drain(void)
+{
+    assert_true(sys_read(ends[0], USER(fake_user + PIPE_SIZE * 3), ATOMIC_SIZE) > 0);
+}
+
+static void a_full_pipe_makes_the_writer_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(sys_write(ends[1], USER(buffer), PIPE_SIZE - 100), PIPE_SIZE - 100);
+    fake_sleep = drain; /* 100 bytes would fit, but 4096 go in one piece */
+    assert_int_equal(sys_write(ends[1], USER(buffer), ATOMIC_SIZE), ATOMIC_SIZE);
+    assert_int_equal(fake_sleeps, 1);
+    assert_int_equal(sys_write(ends[1], USER(buffer), 3 * ATOMIC_SIZE), 3 * ATOMIC_SIZE);
+}
+
+static void without_waiting_there_is_eagain(void **state)
+{
+    (void)state;
+    assert_int_equal(sys_fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(sys_fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 1), -EAGAIN);
+    assert_int_equal(sys_write(ends[1], USER(buffer), PIPE_SIZE - 10), PIPE_SIZE - 10);
+    assert_int_equal(sys_write(ends[1], USER(buffer), 11), -EAGAIN);
+    assert_int_equal(sys_write(ends[1], USER(buffer), ATOMIC_SIZE + 1), 10);
+    assert_int_equal(sys_write(ends[1], USER(buffer), ATOMIC_SIZE + 1), -EAGAIN);
+}
+
+static void bytes_stay_in_order_around_the_ring(void **state)
+{
+    uint8_t next_in = 0, next_out = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 100; round++) {
+        size_t size = 1 + round * 397 % 20000;
+        for (size_t i = 0; i < size; i++)
+            buffer[i] = next_in++;
+        assert_int_equal(sys_write(ends[1], USER(buffer), size), size);
+        memset(buffer, 0, size);
+        assert_int_equal(sys_read(ends[0], USER(buffer), size), size);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(buffer[i], next_out++);
+    }
+}
+
+static void faults_move_what_was_there(void **state)
+{
+    uint8_t *end = fake_user + FAKE_USER_SIZE;
+
+    (void)state;
+    assert_int_equal(sys_write(ends[1], USER(end - 10), 100), 10);
+    assert_int_equal(sys_write(ends[1], USER(end), 100), -EFAULT);
+    assert_int_equal(sys_read(ends[0], USER(end - 4), 100), 4);
+    assert_int_equal(sys_read(ends[0], USER(end), 100), -EFAULT);
+    assert_int_equal(sys_read(ends[0], USER(buffer), 100), 6);
+    assert_int_equal(sys_pipe2(USER(end - 4), 0), -EFAULT);
+    assert_int_equal(sys_pipe2(USER(ends), 0x10), -EINVAL);
+    assert_int_equal(sys_pipe(USER(ends)), 0); /* what failed left no descriptor behind */
+    assert_int_equal(ends[0], 2);
+}
+
+/* --- poll --- */
+
+static struct pollfd *requests(int first, short first_events, int second, short second_events)
+{
+    struct pollfd *made = (struct pollfd *)buffer;
+
+    made[0] = (struct pollfd){.fd = first, .events = first_events, .revents = -1};
+    made[1] = (struct pollfd){.fd = second, .events = second_events, .revents = -1};
+    return made;
+}
+
+static void poll_tells_what_is_ready(void **state)
+{
+    struct pollfd *made = requests(ends[0], POLLIN, ends[1], POLLOUT);
+
+    (void)state;
+    assert_int_equal(sys_poll(USER(made), 2, 0), 1);
+    assert_int_equal(made[0].revents, 0);
+    assert_int_equal(made[1].revents, POLLOUT);
+    put("x");
+    assert_int_equal(sys_poll(USER(made), 2, -1), 2);
+    close_write_end();
+    made = requests(ends[0], 0, 77, POLLIN);
+    assert_int_equal(sys_poll(USER(made), 2, -1), 2);
+    assert_int_equal(made[0].revents, POLLHUP);
+    assert_int_equal(made[1].revents, POLLNVAL);
+    made = requests(-1, POLLIN, ends[0], POLLIN);
+    assert_int_equal(sys_poll(USER(made), 2, 0), 1);
+    assert_int_equal(made[0].revents, 0);
+}
+
+static void poll_waits_for_a_time_or_an_event(void **state)
+{
+    struct pollfd *made = requests(ends[0], POLLIN, -1, 0);
+    struct __kernel_timespec *time = (struct __kernel_timespec *)(buffer + 256);
+
+    (void)state;
+    uint64_t before = fake_now;
+    assert_int_equal(sys_poll(USER(made), 2, 250), 0);
+    assert_int_equal(fake_now - before, 250 * (NANOSECONDS / 1000));
+    *time = (struct __kernel_timespec){.tv_sec = 1, .tv_nsec = 5};
+    assert_int_equal(sys_ppoll(USER(made), 2, USER(time), NULL, 0), 0);
+    time->tv_nsec = 1000000000;
+    assert_int_equal(sys_ppoll(USER(made), 2, USER(time), NULL, 0), -EINVAL);
+    assert_int_equal(sys_poll(USER(made), 2, -1), -EINTR);
+    fake_interrupted = false;
+    fake_sleep = write_late;
+    assert_int_equal(sys_poll(USER(made), 2, -1), 1);
+    assert_int_equal(made[0].revents, POLLIN);
+    assert_int_equal(sys_poll(USER(made), FILE_TABLE_MAX + 1, 0), -EINVAL);
+}
+
+/* --- the console --- */
+
+static int console;
+
+static int console_setup(void **state)
+{
+    int result = setup(state);
+
+    console = (int)sys_open(fake_string("/dev/console"), O_RDWR, 0);
+    return result != 0 || console < 0;
+}
+
+/* Everything typed before goes. */
+static int console_teardown(void **state)
+{
+    assert_int_equal(sys_ioctl(console, TCFLSH, 0), 0);
+    return fakes_teardown(state);
+}
+
+static void type_a_line(void)
+{
+    fake_serial_input(0, "ls\r", 3);
+}
+
+static void the_console_reads_lines(void **state)
+{
+    (void)state;
+    fake_sleep = type_a_line;
+    assert_int_equal(sys_read(console, USER(buffer), 100), 3);
+    assert_memory_equal(buffer, "ls\n", 3);
+    assert_memory_equal(fake_console_text, "ls\r\n", 4);
+    assert_int_equal(sys_write(console, fake_string("a\nb"), 3), 3);
+    assert_memory_equal(fake_console_text + 4, "a\r\nb", 4);
+    fake_serial_input(0, "\004", 1);
+    assert_int_equal(sys_read(console, USER(buffer), 100), 0);
+}
+
+static void the_console_interrupts(void **state)
+{
+    (void)state;
+    fake_serial_input(0, "\003", 1);
+    assert_int_equal(fake_signal, SIGNAL_INTERRUPT);
+    fake_signal = 0;
+    *(int *)buffer = 5;
+    assert_int_equal(sys_ioctl(console, TIOCSPGRP, (uintptr_t)buffer), 0);
+    fake_serial_input(0, "\003", 1); /* the process is not of that group */
+    assert_int_equal(fake_signal, 0);
+    *(int *)buffer = 1;
+    assert_int_equal(sys_ioctl(console, TIOCSPGRP, (uintptr_t)buffer), 0);
+}
+
+static void set_raw(uint8_t least, uint8_t time)
+{
+    struct termios *settings = (struct termios *)buffer;
+
+    assert_int_equal(sys_ioctl(console, TCGETS, (uintptr_t)buffer), 0);
+    settings->c_lflag &= ~(unsigned)(ICANON | ECHO);
+    settings->c_cc[VMIN] = least;
+    settings->c_cc[VTIME] = time;
+    assert_int_equal(sys_ioctl(console, TCSETSF, (uintptr_t)buffer), 0);
+}
+
+static void type_one(void)
+{
+    fake_sleep = NULL;
+    fake_serial_input(0, "x", 1);
+}
+
+static void raw_reads_obey_min_and_time(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    set_raw(0, 0);
+    assert_int_equal(sys_read(console, USER(buffer), 10), 0);
+    set_raw(0, 5);
+    before = fake_now;
+    assert_int_equal(sys_read(console, USER(buffer), 10), 0);
+    assert_int_equal(fake_now - before, NANOSECONDS / 2);
+    fake_sleep = type_one;
+    assert_int_equal(sys_read(console, USER(buffer), 10), 1);
+    set_raw(3, 2);
+    fake_sleep = type_one;
+    before = fake_now;
+    assert_int_equal(sys_read(console, USER(buffer), 10), 1); /* the time between bytes ran out */
+    assert_int_equal(fake_now - before, NANOSECONDS / 5);
+    set_raw(2, 0);
+    fake_serial_input(0, "ab", 2);
+    assert_int_equal(sys_read(console, USER(buffer), 10), 2);
+    fake_serial_input(0, "c", 1);
+    assert_int_equal(sys_read(console, USER(buffer), 1), 1); /* no more is asked for than fits */
+
+    struct termios *settings = (struct termios *)buffer;
+    assert_int_equal(sys_ioctl(console, TCGETS, (uintptr_t)buffer), 0);
+    settings->c_lflag |= ICANON | ECHO;
+    assert_int_equal(sys_ioctl(console, TCSETSW, (uintptr_t)buffer), 0);
+}
+
+static void the_console_answers_ioctls(void **state)
+{
+    (void)state;
+    assert_int_equal(sys_ioctl(console, TIOCGWINSZ, (uintptr_t)buffer), 0);
+    assert_int_equal(*(unsigned short *)buffer, 24);
+    assert_int_equal(sys_ioctl(console, TIOCGPGRP, (uintptr_t)buffer), 0);
+    assert_int_equal(*(int *)buffer, 1);
+    fake_serial_input(0, "abc\n", 4);
+    assert_int_equal(sys_ioctl(console, FIONREAD, (uintptr_t)buffer), 0);
+    assert_int_equal(*(int *)buffer, 4);
+    assert_int_equal(sys_ioctl(console, TCGETS, 0), -EFAULT);
+    assert_int_equal(sys_ioctl(console, 0x1234, 0), -ENOTTY);
+    assert_int_equal(sys_lseek(console, 0, 0), -ESPIPE);
+}
+
+/* --- the serial streams --- */
+
+static void end_the_stream(void)
+{
+    fake_serial_input(1, "a\x10\x10z\x10", 5);
+    fake_serial_input(1, "Edropped", 8);
+}
+
+static void streams_are_framed(void **state)
+{
+    (void)state;
+    int input = (int)sys_open(fake_string("/dev/ttyS1"), O_RDONLY, 0);
+    int output = (int)sys_open(fake_string("/dev/ttyS1"), O_WRONLY, 0);
+    int errors = (int)sys_open(fake_string("/dev/ttyS2"), O_WRONLY, 0);
+
+    assert_int_equal(sys_ioctl(input, TCGETS, (uintptr_t)buffer), -ENOTTY);
+    assert_int_equal(sys_write(output, fake_string("out\n\x10"), 5), 5);
+    assert_int_equal(sys_write(errors, fake_string("err"), 3), 3);
+    assert_int_equal(fake_serial_size[1], 5);
+    assert_memory_equal(fake_serial_text[1], "out\n\x10", 5);
+    assert_memory_equal(fake_serial_text[2], "err", 3);
+
+    /* More than any fixed buffer would hold, before anybody reads. */
+    static char much[100000];
+    memset(much, 'm', sizeof(much));
+    fake_serial_input(1, much, sizeof(much));
+    for (size_t got = 0; got < sizeof(much); got += 20000) {
+        assert_int_equal(sys_read(input, USER(buffer), 20000), 20000);
+        assert_memory_equal(buffer, much, 20000);
+    }
+    fake_sleep = end_the_stream;
+    assert_int_equal(sys_read(input, USER(buffer), 100), 3);
+    assert_memory_equal(buffer, "a\x10z", 3);
+    assert_int_equal(sys_read(input, USER(buffer), 100), 0);
+    assert_int_equal(sys_read(input, USER(buffer), 100), 0);
+    assert_int_equal(fake_sleeps, 1);
+}
+
+static void unknown_escapes_are_dropped(void **state)
+{
+    struct serial_frame frame = {0};
+    uint8_t decoded[16];
+
+    (void)state;
+    assert_int_equal(serial_frame_decode(&frame, (const uint8_t *)"a\x10xb\x10", 5, decoded), 2);
+    assert_true(frame.escaped && !frame.ended);
+    assert_int_equal(serial_frame_decode(&frame, (const uint8_t *)"\x10", 1, decoded), 1);
+    assert_int_equal(decoded[0], 0x10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_reader_waits_for_a_writer, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(the_last_writer_ends_the_file, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(writing_to_nobody_is_a_signal, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(a_signal_ends_the_wait, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(a_full_pipe_makes_the_writer_wait, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(without_waiting_there_is_eagain, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(bytes_stay_in_order_around_the_ring, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(faults_move_what_was_there, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(poll_tells_what_is_ready, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(poll_waits_for_a_time_or_an_event, pipe_setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(the_console_reads_lines, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(the_console_interrupts, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(raw_reads_obey_min_and_time, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(the_console_answers_ioctls, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(streams_are_framed, setup, fakes_teardown),
+        cmocka_unit_test(unknown_escapes_are_dropped),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
