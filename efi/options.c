@@ -50,7 +50,8 @@ static EFI_STATUS options_file_convert(paddr_t text, uint64_t size, struct boot_
     int error = command_line_from_file(physical_pointer(text), size, info->command_line,
                                        sizeof(info->command_line), &where);
     if (error == -EILSEQ) {
-        MESSAGE(OPTIONS_FILE ": the character at byte ", DECIMAL(where), " is not printable ASCII");
+        MESSAGE(OPTIONS_FILE, ": the character at byte ", DECIMAL(where),
+                " is not printable ASCII: ", STATUS(EFI_INVALID_PARAMETER));
         return EFI_INVALID_PARAMETER;
     }
     return error ? failure(OPTIONS_FILE, "is too long", EFI_BAD_BUFFER_SIZE) : EFI_SUCCESS;

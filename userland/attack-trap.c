@@ -80,14 +80,16 @@ int main(void)
     check_dies("divide by zero", SIGFPE, divide_by_zero, NULL);
     check_dies("divide the least number by -1", SIGFPE, divide_overflow, NULL);
     check_dies("int3", SIGTRAP, breakpoint, NULL);
-    check_dies("int1", SIGTRAP, in_circuit_breakpoint, NULL);
     check_dies("ud2", SIGILL, undefined, NULL);
     check_dies("ud1", SIGILL, undefined_1, NULL);
     check_dies("into", SIGILL, overflow_of_old, NULL);
     check_dies("bound", SIGILL, bound_of_old, NULL);
     check_dies("push es", SIGILL, push_segment_of_old, NULL);
-    check_dies("lock mov without memory", SIGILL, lock_without_memory, NULL);
     check_dies("lock nop", SIGILL, lock_nothing, NULL);
+    if (!check_cpu_is_emulated()) { /* which gives int1 to a debugger of its own, and overlooks some wrong prefixes */
+        check_dies("int1", SIGTRAP, in_circuit_breakpoint, NULL);
+        check_dies("lock mov without memory", SIGILL, lock_without_memory, NULL);
+    }
     check_dies("an instruction of 21 bytes", SIGSEGV, endless_prefixes, NULL);
     check_dies("movaps of an odd address", SIGSEGV, misaligned_vector, NULL);
 

@@ -3,7 +3,7 @@
  * usage: run-tests GROUP       the programs named in /etc/tests/GROUP, one command per line
  *        run-tests -- COMMAND  that one
  *
- * Prints "ok NAME" or "not ok NAME: why" per program, then "run-tests: N passed, M failed". As the first
+ * Prints "ok NAME: time" or "not ok NAME: why" per program, then "run-tests: N passed, M failed". As the first
  * process it also adopts and reaps orphans. Memory must come back: a program that leaves less free memory
  * behind twice in a row has leaked. */
 #include <errno.h>
@@ -74,11 +74,18 @@ static int run_once(char **words)
     return status;
 }
 
-static void report(const char *name, const char *reason)
+static long now_milliseconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+static void report(const char *name, long started, const char *reason)
 {
     if (reason == NULL) {
         passed++;
-        printf("ok %s\n", name);
+        printf("ok %s: %ld ms\n", name, now_milliseconds() - started);
     } else {
         failed++;
         printf("not ok %s: %s\n", name, reason);
@@ -91,16 +98,17 @@ static void run_test(char **words)
     const char *slash = strrchr(words[0], '/');
     const char *name = slash == NULL ? words[0] : slash + 1;
     unsigned long lost = 0;
+    long started = now_milliseconds();
     for (int run = 0; run < RUNS_MAX; run++) {
         unsigned long before = free_memory();
         int status = run_once(words);
         if (status != 0) {
-            report(name, check_status_text(status));
+            report(name, started, check_status_text(status));
             return;
         }
         unsigned long after = settled_memory(before);
         if (after >= before) {
-            report(name, NULL);
+            report(name, started, NULL);
             return;
         }
         lost = before - after; /* a first run may have filled caches; the next shows whether it is that */
@@ -108,7 +116,7 @@ static void run_test(char **words)
     char reason[80];
     snprintf(reason, sizeof(reason), "passes, but loses memory: %lu bytes in its last of %d runs", lost,
              RUNS_MAX);
-    report(name, reason);
+    report(name, started, reason);
 }
 
 /* Run one line of the list; comments and empty lines are none. */

@@ -216,6 +216,8 @@ enum space_fault space_fault_reason(struct address_space *space, const struct tr
 
     if (address >= USER_END || frame->error & FAULT_RESERVED)
         return SPACE_FAULT_UNMAPPED;
+    if (!(frame->error & FAULT_USER))
+        return SPACE_FAULT_REFUSED;
     mutex_lock(&space->mutex);
     struct region *region = region_for_fault(space, address, false);
     if (region == NULL)
@@ -233,6 +235,9 @@ bool space_page_fault(struct trap_frame *frame, uint64_t address)
     struct address_space *space = cpu_current()->space;
 
     if (address >= USER_END || space == NULL || frame->error & FAULT_RESERVED)
+        return false;
+    /* An access that the processor makes for itself (a descriptor, SDM vol. 3A, 4.6.1) has no business in user memory; filling in would not make it legal. */
+    if (trap_from_user(frame) && !(frame->error & FAULT_USER))
         return false;
     /* The kernel touches user memory only in user_copy: with interrupts on and no lock held. Anything else is a bug to be named, not filled in. */
     if (!trap_from_user(frame) && (!trap_has_fixup(frame->rip) || cpu_current()->locks_held != 0))

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import tree
 
-# Programs and tests do on purpose what is forbidden here; they have the compiler's warnings and the sanitizers.
+# Programs and tests do on purpose what is forbidden here; they have compiler warnings and sanitizers.
 LEFT_OUT = ("..", "test/", "userland/")
 COMPILER = re.compile(r"(^|/)clang(-\d+)?$")
 OUTPUTS = ("-o", "-MF", "-MT")

@@ -26,7 +26,8 @@ static const struct kernel_image kernel = {
     .segments = {{.va = KERNEL_IMAGE_BASE, .size = 0x205000, .perm = PERM_KERNEL_RX},
                  {.va = KERNEL_IMAGE_BASE + 0x207000, .size = 0x3000, .perm = PERM_KERNEL_RW}},
 };
-static const paddr_t segment_pages[] = {0x1001000, 0x2002000};
+/* The first could be mapped by a large leaf, but must not be. */
+static const paddr_t segment_pages[] = {0x1200000, 0x2002000};
 
 static struct address_space_parts parts_of(size_t extent_count)
 {

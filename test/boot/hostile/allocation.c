@@ -10,8 +10,7 @@ static const EFI_LOADED_IMAGE *loader;
 static uint32_t calls, failing_call;
 static int64_t kept;
 
-/* Is this call the loader's? Drivers allocate through the same table while they work for it. */
-static bool from_loader(const void *return_address)
+bool hostile_from_loader(const void *return_address)
 {
     return loader && (uintptr_t)return_address - (uintptr_t)loader->ImageBase < loader->ImageSize;
 }
@@ -19,7 +18,7 @@ static bool from_loader(const void *return_address)
 static EFI_STATUS EFIAPI allocate_pages(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE memory_type, UINTN count,
                                         EFI_PHYSICAL_ADDRESS *memory)
 {
-    bool armed = from_loader(__builtin_return_address(0));
+    bool armed = hostile_from_loader(__builtin_return_address(0));
     hostile_rule_check("AllocatePages");
     /* What is wanted below 1 MiB may be missing without harm: that is another mischief. */
     bool low = type == AllocateMaxAddress && *memory < LOW_MEMORY_END;
@@ -44,7 +43,7 @@ static EFI_STATUS EFIAPI allocate_pages(EFI_ALLOCATE_TYPE type, EFI_MEMORY_TYPE 
 
 static EFI_STATUS EFIAPI free_pages(EFI_PHYSICAL_ADDRESS memory, UINTN count)
 {
-    bool armed = from_loader(__builtin_return_address(0));
+    bool armed = hostile_from_loader(__builtin_return_address(0));
     hostile_rule_check("FreePages");
     EFI_STATUS status = real_free(memory, count);
     if (armed && !EFI_ERROR(status))

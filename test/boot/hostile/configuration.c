@@ -13,6 +13,7 @@
     }
 
 static EFI_LOCATE_PROTOCOL real_locate;
+static EFI_GET_VARIABLE real_variable;
 
 static void table_hide(EFI_GUID guid)
 {
@@ -27,6 +28,26 @@ static EFI_STATUS EFIAPI time_refuse(EFI_TIME *time, EFI_TIME_CAPABILITIES *capa
     (void)time;
     (void)capabilities;
     return EFI_DEVICE_ERROR;
+}
+
+static bool name_is(const CHAR16 *name, const CHAR16 *wanted)
+{
+    for (; *name && *name == *wanted; ++name, ++wanted)
+        ;
+    return *name == *wanted;
+}
+
+/* Secure Boot looks on to the loader; the firmware, which verifies images, goes on as it was. */
+static EFI_STATUS EFIAPI get_variable(CHAR16 *name, EFI_GUID *vendor, UINT32 *attributes, UINTN *size,
+                                      void *data)
+{
+    bool secure = name_is(name, L"SecureBoot");
+    bool asked = secure || name_is(name, L"SetupMode");
+    if (!asked || *size == 0 || !hostile_from_loader(__builtin_return_address(0)))
+        return real_variable(name, vendor, attributes, size, data);
+    *size = sizeof(uint8_t);
+    *(uint8_t *)data = secure ? 1 : 0;
+    return EFI_SUCCESS;
 }
 
 static EFI_STATUS EFIAPI random_refuse(EFI_RNG_PROTOCOL *random, EFI_RNG_ALGORITHM *algorithm, UINTN size,
@@ -67,6 +88,10 @@ void hostile_configuration(void)
     }
     if (mischief.no_time)
         hostile_system->RuntimeServices->GetTime = (EFI_GET_TIME)time_refuse;
+    if (mischief.secure_boot) {
+        real_variable = hostile_system->RuntimeServices->GetVariable;
+        hostile_system->RuntimeServices->GetVariable = get_variable;
+    }
     real_locate = hostile_services->LocateProtocol;
     hostile_services->LocateProtocol = locate_protocol;
 }

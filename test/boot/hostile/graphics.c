@@ -2,7 +2,6 @@
 
 #include "test/boot/hostile/hostile.h"
 
-#define HIGH_BASE      UINT64_C(0x7000000000)
 #define BEYOND_BASE    (UINT64_C(1) << 54)
 #define PADDING_PIXELS 48
 
@@ -30,7 +29,7 @@ static void output_spoil(EFI_GRAPHICS_OUTPUT_PROTOCOL *graphics)
     if (mischief.graphics_blt_only)
         graphics->Mode->FrameBufferBase = 0;
     if (mischief.graphics_high)
-        graphics->Mode->FrameBufferBase = HIGH_BASE;
+        graphics->Mode->FrameBufferBase = GRAPHICS_HIGH_BASE;
     if (mischief.graphics_beyond)
         graphics->Mode->FrameBufferBase = BEYOND_BASE;
 }

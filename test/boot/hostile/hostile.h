@@ -8,9 +8,13 @@
 
 #include "efi/uefi.h"
 
-#define EXIT_RETURNED 0x14
-#define EXIT_LEAKED   0x15
-#define EXIT_RULE     0x16
+#define EXIT_RETURNED      0x14
+#define EXIT_LEAKED        0x15
+#define EXIT_RULE          0x16
+
+/* Where graphics-high puts a framebuffer; not mapped when strict-protection is on as well. */
+#define GRAPHICS_HIGH_BASE UINT64_C(0x7000000000)
+#define GRAPHICS_HIGH_SIZE UINT64_C(0x1000000)
 
 /* The words of \hostile.txt. */
 struct mischief {
@@ -27,6 +31,7 @@ struct mischief {
     bool no_smbios;         /* no-smbios */
     bool no_random;         /* no-random: no EFI_RNG_PROTOCOL */
     bool random_not_ready;  /* random-not-ready: it is there and refuses */
+    bool secure_boot;       /* secure-boot: the variables say that it is on */
     bool no_time;           /* no-time: GetTime fails */
     bool no_console;        /* no-console: ConOut is NULL */
     bool no_device;         /* no-device: neither the loader's image nor ours has a device */
@@ -36,7 +41,7 @@ struct mischief {
     bool graphics_mask;     /* graphics-mask: PixelBitMask */
     bool graphics_padded;   /* graphics-padded: rows longer than they are wide */
     bool graphics_blt_only; /* graphics-blt-only: no framebuffer */
-    bool graphics_high;     /* graphics-high: a framebuffer at 448 GiB that the firmware does not map */
+    bool graphics_high;     /* graphics-high: a framebuffer at 448 GiB */
     bool graphics_beyond;   /* graphics-beyond: one that no processor can reach */
     bool graphics_unstarted; /* graphics-unstarted: QueryMode answers EFI_NOT_STARTED until SetMode */
     bool
@@ -63,6 +68,9 @@ void hostile_graphics(void);
 
 /* This image runs from now on: its own allocations count, and the one of that number (from 1; 0: none) fails. */
 void hostile_allocation_arm(const EFI_LOADED_IMAGE *image, uint32_t failing);
+
+/* Does a call that will return there come from that image? The firmware's drivers use the same tables while they work for it. */
+bool hostile_from_loader(const void *return_address);
 
 /* It has returned: the pages it still has. */
 int64_t hostile_allocation_kept(void);

@@ -25,6 +25,7 @@ static const struct {
     {"no-smbios", &mischief.no_smbios},
     {"no-random", &mischief.no_random},
     {"random-not-ready", &mischief.random_not_ready},
+    {"secure-boot", &mischief.secure_boot},
     {"no-time", &mischief.no_time},
     {"no-console", &mischief.no_console},
     {"no-device", &mischief.no_device},

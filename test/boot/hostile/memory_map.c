@@ -9,6 +9,11 @@
 #define UNKNOWN_TYPE    0x42u
 #define OVERLAP_PAGE    UINT64_C(0x2000)
 
+/* Descriptors that each refused exit adds, and how often; far from all memory. */
+#define GROWTH          5
+#define GROWTHS_MAX     4
+#define GROWTH_START    UINT64_C(0x2000000000)
+
 static EFI_GET_MEMORY_MAP real_map;
 static EFI_EXIT_BOOT_SERVICES real_exit;
 static bool refused;
@@ -52,6 +57,14 @@ static void map_make_strange(void)
     descriptor_add(EfiReservedMemoryType, UINT64_C(0xfe000000000), UINT64_MAX, 0);
 }
 
+/* Every refusal splits something: the map is longer than the last time. */
+static void map_grow(void)
+{
+    unsigned times = refusals < GROWTHS_MAX ? refusals : GROWTHS_MAX;
+    for (unsigned i = 0; i < times * GROWTH; ++i)
+        descriptor_add(EfiReservedMemoryType, GROWTH_START + 2 * i * EFI_PAGE_SIZE, 1, EFI_MEMORY_UC);
+}
+
 /* Cut conventional memory up until there are enough descriptors. */
 static void map_make_long(void)
 {
@@ -91,6 +104,7 @@ static EFI_STATUS map_read(UINTN *key, UINT32 *version)
     descriptor_count = 0;
     for (UINTN at = 0; at + stride <= size && descriptor_count < DESCRIPTORS_MAX; at += stride)
         descriptors[descriptor_count++] = *(EFI_MEMORY_DESCRIPTOR *)(raw + at);
+    map_grow();
     if (mischief.strange_map)
         map_make_strange();
     if (mischief.long_map)

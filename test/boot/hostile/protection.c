@@ -100,6 +100,15 @@ static void pages_protect(uint64_t start, uint64_t size, bool write, bool execut
     }
 }
 
+static void pages_unmap(uint64_t start, uint64_t size)
+{
+    for (uint64_t at = start; at < start + size; at += EFI_PAGE_SIZE) {
+        uint64_t *entry = page_entry(at);
+        if (entry)
+            *entry = 0;
+    }
+}
+
 static uint32_t header_u32(const uint8_t *from)
 {
     return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
@@ -190,9 +199,9 @@ void hostile_protection(void)
     memory_split();
     armed = true;
     images_protect();
-    uint64_t *page_zero = page_entry(0);
-    if (page_zero)
-        *page_zero = 0;
+    pages_unmap(0, EFI_PAGE_SIZE);
+    if (mischief.graphics_high)
+        pages_unmap(GRAPHICS_HIGH_BASE, GRAPHICS_HIGH_SIZE);
     __asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
     report("hostile: strict protection is on\n");
 }
