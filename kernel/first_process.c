@@ -6,12 +6,14 @@
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/selftest.h"
+#include "kernel/device/clock.h"
 #include "kernel/device/power.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/heap.h"
 #include "kernel/process/exec.h"
 #include "kernel/process/scheduler.h"
 #include "syscalls/exec.h"
@@ -21,6 +23,9 @@
 
 /* Of all memory, what files that programs write may take together. */
 #define FILE_MEMORY_SHARE 2
+
+/* How long the threads of a self-test may take to end, in nanoseconds. */
+#define SELFTEST_PATIENCE (UINT64_C(50) * 1000 * 1000)
 
 static void machine_end(int status)
 {
@@ -49,9 +54,48 @@ static void files_begin(const struct boot_info *boot)
         panic("the file tree cannot be made: error %d", -error);
 }
 
+/* Memory in use before a self-test. */
+static uint64_t frames_free, heap_used;
+
+static uint64_t frames_free_now(void)
+{
+    struct frame_statistics frames;
+
+    frame_statistics(&frames);
+    return frames.free;
+}
+
+static void memory_note(void)
+{
+    frames_free = frames_free_now();
+    heap_used = heap_bytes_used();
+}
+
+/* Threads of the test may still be on their way out. */
+static const char *memory_difference(uint64_t *before, uint64_t *now)
+{
+    uint64_t patience = clock_now() + SELFTEST_PATIENCE;
+
+    for (;; scheduler_yield()) {
+        *before = heap_used;
+        *now = heap_bytes_used();
+        const char *what = "heap bytes as before the test";
+        if (*before == *now) {
+            *before = frames_free;
+            *now = frames_free_now();
+            what = "free frames as before the test";
+        }
+        if (*before == *now)
+            return NULL;
+        if (clock_now() > patience)
+            return what;
+    }
+}
+
 static void selftests_run(void)
 {
-    unsigned failed = selftest_run(option_value("selftest"), NULL);
+    static const struct selftest_ground memory = {memory_note, memory_difference};
+    unsigned failed = selftest_run(option_value("selftest"), &memory);
     power_off(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
 }
 
