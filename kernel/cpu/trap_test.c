@@ -188,7 +188,7 @@ SELFTEST_CRASH(write_to_text)
 
 SELFTEST_CRASH(execute_data)
 {
-    static uint8_t code[16] = {0xc3};
+    static uint8_t code[16] __attribute__((section(".data"))) = {0xc3};
 
     ((void (*)(void))(uintptr_t)code)();
 }
