@@ -12,6 +12,7 @@
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/memory_check.h"
 #include "kernel/process/exec.h"
 #include "kernel/process/scheduler.h"
 #include "syscalls/exec.h"
@@ -49,9 +50,18 @@ static void files_begin(const struct boot_info *boot)
         panic("the file tree cannot be made: error %d", -error);
 }
 
+/* Every self-test leaves memory as it should be. */
+static void selftest_after_each(void)
+{
+    int violations = memory_check();
+
+    if (violations != 0)
+        selftest_fail(__FILE__, __LINE__, "memory_check() == 0", (uint64_t)violations, 0);
+}
+
 static void selftests_run(void)
 {
-    unsigned failed = selftest_run(option_value("selftest"), NULL);
+    unsigned failed = selftest_run(option_value("selftest"), selftest_after_each);
     power_off(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
 }
 

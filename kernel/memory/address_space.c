@@ -12,6 +12,9 @@
 /* Linux's defaults: 8 MiB of stack; mmap begins below the room a stack may ever take. */
 #define STACK_LIMIT_DEFAULT (UINT64_C(8) << 20)
 
+struct space_list spaces = LIST_HEAD_INITIALIZER(spaces);
+struct spinlock spaces_lock = {.rank = LOCK_SPACES, .name = "address spaces"};
+
 struct address_space *space_create(void)
 {
     struct address_space *space = heap_alloc_zeroed(sizeof(*space));
@@ -28,6 +31,9 @@ struct address_space *space_create(void)
         return NULL;
     }
     kernel_space_share(&space->paging);
+    spinlock_lock(&spaces_lock);
+    LIST_INSERT_HEAD(&spaces, space, link);
+    spinlock_unlock(&spaces_lock);
     return space;
 }
 
@@ -112,6 +118,9 @@ void space_put(struct address_space *space)
     /* The root's upper half is the kernel's: only what hangs below user entries goes. */
     paging_free(&space->paging, 0, kernel_space_first_index() - 1);
     frame_put(frame_of(space->paging.root));
+    spinlock_lock(&spaces_lock);
+    LIST_REMOVE(space, link);
+    spinlock_unlock(&spaces_lock);
     mutex_unlock(&space->mutex);
     heap_free(space);
 }

@@ -14,7 +14,8 @@
 #include "paging/paging.h"
 
 struct address_space {
-    uint32_t references; /* atomic */
+    LIST_ENTRY(address_space) link; /* spaces_lock */
+    uint32_t references;            /* atomic */
     struct mutex mutex;
     struct paging paging;
     struct region_tree regions;
@@ -78,6 +79,7 @@ struct trap_frame;
 bool space_page_fault(struct trap_frame *frame, uint64_t address);
 
 /* Why space_page_fault() did not fill in: for the signal's code and the log. */
-enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame, vaddr_t address);
+enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame,
+                                    vaddr_t address);
 
 #endif

@@ -20,6 +20,17 @@ static inline struct frame *leaf_frame(pte_t entry)
     return frame_of(entry & PTE_ADDRESS_MASK);
 }
 
+/* All address spaces there are, for the survey. */
+LIST_HEAD(space_list, address_space);
+extern struct space_list spaces;
+extern struct spinlock spaces_lock;
+
+/* The address bits of a leaf of `size` bytes. */
+static inline pte_t leaf_address_mask(uint64_t size)
+{
+    return PTE_ADDRESS_MASK & ~(size - 1);
+}
+
 /* Frames taken out of a table, to be given back after the TLB flush that covers them. */
 #define UNMAP_BATCH 64
 struct unmap_batch {

@@ -12,6 +12,7 @@
 #include "kernel/debug/panic.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/walk_report.h"
+#include "kernel/process/check_point.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "paging/layout.h"
@@ -77,6 +78,15 @@ static int floating_code(void)
     return raised ? codes[__builtin_ctz(raised)] : FPE_FLTINV;
 }
 
+static bool page_fault(struct trap_frame *frame, uint64_t address)
+{
+    bool handled = space_page_fault(frame, address);
+
+    if (handled)
+        check_point_fault();
+    return handled;
+}
+
 static bool handled_by_program(const struct process *process, const struct thread *thread, int signal)
 {
     return process->actions.action[signal - 1].handler > 1 && !(thread->signals.blocked & SIGNAL_BIT(signal));
@@ -134,7 +144,8 @@ static void panic_report(const struct trap_frame *frame)
 
 void process_faults_start(void)
 {
-    trap_operations.page_fault = space_page_fault;
+    check_point_start();
+    trap_operations.page_fault = page_fault;
     trap_operations.user_exception = user_exception;
     trap_operations.user_work = user_work;
     panic_reporter_add(panic_report);

@@ -238,7 +238,8 @@ size_t copy_from_user_partial(void *to, const void __user *from, size_t size)
 {
     size_t there = accessible(user_address(from), size);
 
-    memcpy(to, (const void *)user_address(from), there);
+    if (there > 0)
+        memcpy(to, (const void *)user_address(from), there);
     return size - there;
 }
 
@@ -246,7 +247,8 @@ size_t copy_to_user_partial(void __user *to, const void *from, size_t size)
 {
     size_t there = accessible(user_address(to), size);
 
-    memcpy((void *)user_address(to), from, there);
+    if (there > 0)
+        memcpy((void *)user_address(to), from, there);
     return size - there;
 }
 
@@ -454,7 +456,7 @@ struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*do
     (void)bytes, (void)size;
     if (made == NULL)
         return NULL;
-    *made = (struct bytes_backing){{&operations, 1}, done, context};
+    *made = (struct bytes_backing){{.operations = &operations, .references = 1}, done, context};
     return &made->backing;
 }
 

@@ -31,7 +31,10 @@ def boot(options: argparse.Namespace, program: str, arguments: list[str]) -> tup
         for path in options.add:
             writer.add_from_host(path, f"bin/{os.path.basename(path)}")
         archive = writer.bytes()
-    machine = Machine(cpus=options.cpus, memory=options.memory, deterministic=not options.free_running)
+    # Without a screen: faults are logged, and drawing their log would take most of the time.
+    machine = Machine(
+        cpus=options.cpus, memory=options.memory, display=[], deterministic=not options.free_running
+    )
     words = f"{OPTIONS} init={program} -- " + " ".join(map(quote, arguments))
     with tempfile.TemporaryFile() as output:
         request = Boot(machine, options.esp, words, archive, timeout=options.timeout)
