@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "kernel/controls.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/selftest.h"
@@ -113,6 +114,7 @@ static void start(void *argument)
 {
     const struct boot_info *boot = argument;
 
+    controls_register();
     files_begin(boot);
     if (option_present("selftest"))
         selftests_run();

@@ -273,7 +273,7 @@ int clear_user(void __user *to, size_t size)
 long user_string(char *to, const char __user *from, size_t size)
 {
     size_t there = accessible(user_address(from), size);
-    size_t length = strnlen((const char *)user_address(from), there);
+    size_t length = there > 0 ? strnlen((const char *)user_address(from), there) : 0;
 
     if (length == there)
         return there < size ? -EFAULT : -ENAMETOOLONG;
