@@ -502,8 +502,8 @@ void fakes_end(void)
     node_put(process.directory);
     process.directory = NULL;
     directory_empty(tree_root());
-    REQUIRE(tree_root()->links == 2 && tree_root()->references == 1, "the root is as it began: %u links, %u references",
-            tree_root()->links, tree_root()->references);
+    REQUIRE(tree_root()->links == 2 && tree_root()->references == 1,
+            "the root is as it began: %u links, %u references", tree_root()->links, tree_root()->references);
     node_put(tree_root());
     REQUIRE(live_allocations == 0, "%ld allocations are left", live_allocations);
     REQUIRE(spinlocks_held == 0 && mutex_ranks_held == 0, "all locks are free");
