@@ -2,6 +2,7 @@
 #include <asm/errno.h>
 #include <linux/mman.h>
 
+#include "kernel/file/file_map.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/process/process.h"
 #include "paging/layout.h"
@@ -36,6 +37,24 @@ static int flags_check(uint64_t flags)
     return 0;
 }
 
+static long file_mmap(uint64_t address, uint64_t size, unsigned how, struct region *region, int descriptor,
+                      uint64_t offset)
+{
+    bool shared = region->flags & REGION_SHARED;
+    vaddr_t result;
+
+    if (offset + ROUND_UP(size, PAGE_SIZE) < offset)
+        return -EOVERFLOW;
+    int error = file_map(current_process()->files, descriptor, shared, region->protection & REGION_WRITE,
+                         &region->backing);
+    if (error != 0)
+        return error;
+    region->offset = offset;
+    error = space_map(current_space(), address, size, how, region, &result);
+    backing_put(region->backing);
+    return error ? error : (long)result;
+}
+
 long sys_mmap(uint64_t address, uint64_t size, uint64_t protection, uint64_t flags, int descriptor,
               uint64_t offset)
 {
@@ -50,14 +69,13 @@ long sys_mmap(uint64_t address, uint64_t size, uint64_t protection, uint64_t fla
     };
     vaddr_t result;
 
-    (void)descriptor;
     int error = flags_check(flags);
     if (error != 0)
         return error;
     if (size == 0 || PAGEOFFSET(offset) != 0)
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS))
-        return -ENODEV; /* files cannot be mapped yet */
+        return file_mmap(address, size, how, &region, descriptor, offset);
     if (size > USER_END)
         return -ENOMEM;
     if (shared && (region.backing = backing_shared_create(ROUND_UP(size, PAGE_SIZE))) == NULL)

@@ -55,7 +55,7 @@ int must_check space_map(struct address_space *space, vaddr_t address, uint64_t 
 /* Forget [address, address+size): pages, frames and regions. Holes are fine. -EINVAL, -ENOMEM (nothing changed). */
 int must_check space_unmap(struct address_space *space, vaddr_t address, uint64_t size);
 
-/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; all or nothing. */
+/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; -EACCES: a shared file opened for reading cannot become writable; all or nothing. */
 int must_check space_protect(struct address_space *space, vaddr_t address, uint64_t size,
                              uint32_t protection);
 

@@ -173,12 +173,24 @@ static void pages_protect(struct address_space *space, const struct region *regi
     }
 }
 
+/* Part of the range shares a file that was opened for reading only. */
+static bool range_read_only(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    for (struct region *region = region_find_from(&space->regions, start);
+         region != NULL && region->start < end; region = region_next(region))
+        if (region->flags & REGION_SHARED && region->backing != NULL && region->backing->read_only)
+            return true;
+    return false;
+}
+
 static int protect_locked(struct address_space *space, vaddr_t start, vaddr_t end, uint32_t protection)
 {
     struct paging_flush flush = PAGING_FLUSH_NONE;
 
     if (!space_regions_cover(space, start, end))
         return -ENOMEM;
+    if (protection & REGION_WRITE && range_read_only(space, start, end))
+        return -EACCES;
     int error = space_regions_cut(space, start, end);
     if (error != 0)
         return error;
