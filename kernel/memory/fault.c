@@ -31,7 +31,7 @@ uint64_t region_perm(const struct region *region, bool write, bool execute)
 
     if (write && region->protection & REGION_WRITE)
         perm |= PTE_W;
-    if (!(execute && region->protection & REGION_EXEC) || perm & PTE_W)
+    if (kernel_paging.nx && (!(execute && region->protection & REGION_EXEC) || perm & PTE_W))
         perm |= PTE_NX;
     return perm;
 }
@@ -159,7 +159,7 @@ static enum space_fault page_upgrade(struct fault *fault)
     struct unmap_batch batch = {.space = fault->space, .flush = PAGING_FLUSH_NONE};
     batch.flush.start = fault->page;
     batch.flush.end = fault->page + PAGE_SIZE;
-    *fault->it.entry = fault->space->paging.nx ? changed : changed & ~PTE_NX;
+    *fault->it.entry = changed;
     if (copy != NULL)
         unmap_batch_add(&batch, frame);
     unmap_batch_finish(&batch);
