@@ -219,6 +219,11 @@ void frame_statistics(struct frame_statistics *statistics)
     frame_each_chunk(chunk_count, statistics);
 }
 
+bool frame_plenty(void)
+{
+    return buddy_frames + frame_chunk_untouched > frame_chunk_usable_total / 4;
+}
+
 uint64_t frame_total(void)
 {
     return frame_chunk_usable_total;

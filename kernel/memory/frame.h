@@ -99,6 +99,9 @@ struct frame_statistics {
     uint64_t untouched;           /* of these, in chunks not yet taken into use */
     uint64_t owned[FRAME_OWNERS]; /* of frames taken into use */
 };
+/* More than a quarter of all frames is free: a good time to be generous. A snapshot, without lock. */
+bool frame_plenty(void);
+
 /* Frames of usable RAM in the machine. */
 uint64_t frame_total(void);
 
