@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "kernel/controls.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/selftest.h"
@@ -14,6 +15,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/memory_check.h"
 #include "kernel/process/exec.h"
 #include "kernel/process/scheduler.h"
 #include "syscalls/exec.h"
@@ -71,25 +73,34 @@ static void memory_note(void)
     heap_used = heap_bytes_used();
 }
 
+/* More in use than before, or something unaccounted for. */
+static const char *memory_worse(uint64_t *before, uint64_t *now)
+{
+    *before = heap_used;
+    *now = heap_bytes_used();
+    if (*now > *before)
+        return "heap bytes as before the test";
+    *before = frames_free;
+    *now = frames_free_now();
+    if (*now < *before)
+        return "free frames as before the test";
+    int violations = memory_check();
+    *before = 0;
+    *now = (uint64_t)violations;
+    return violations != 0 ? "memory_check() == 0" : NULL;
+}
+
 /* Threads of the test may still be on their way out. */
 static const char *memory_difference(uint64_t *before, uint64_t *now)
 {
     uint64_t patience = clock_now() + SELFTEST_PATIENCE;
+    const char *what = memory_worse(before, now);
 
-    for (;; scheduler_yield()) {
-        *before = heap_used;
-        *now = heap_bytes_used();
-        const char *what = "heap bytes as before the test";
-        if (*before == *now) {
-            *before = frames_free;
-            *now = frames_free_now();
-            what = "free frames as before the test";
-        }
-        if (*before == *now)
-            return NULL;
-        if (clock_now() > patience)
-            return what;
+    while (what != NULL && clock_now() < patience) {
+        scheduler_yield();
+        what = memory_worse(before, now);
     }
+    return what;
 }
 
 static void selftests_run(void)
@@ -147,6 +158,7 @@ static void start(void *argument)
 {
     const struct boot_info *boot = argument;
 
+    controls_register();
     files_begin(boot);
     if (option_present("selftest"))
         selftests_run();

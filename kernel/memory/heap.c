@@ -167,6 +167,11 @@ void heap_free(void *pointer)
     spinlock_unlock(&heap_lock);
 }
 
+unsigned heap_slab_objects(const struct frame *slab)
+{
+    return (unsigned)(PAGE_SIZE / class_size[slab->flags >> FLAG_CLASS_SHIFT]);
+}
+
 uint64_t heap_bytes_used(void)
 {
     return __atomic_load_n(&bytes_used, __ATOMIC_RELAXED);
