@@ -31,7 +31,7 @@
 #define TSS_LEAST        104
 #define IO_BITMAP_BYTES  8192
 
-extern const uint8_t text_start[], text_end[];
+extern const uint8_t kernel_text_start[], kernel_text_end[];
 
 struct table_register {
     uint16_t limit;
@@ -51,8 +51,7 @@ SELFTEST(cpu_protections_are_on)
     CHECK_EQ(cr4 & (CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PAE), CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PAE);
     /* User mode that can write GS could choose the kernel's per-CPU block. */
     CHECK_EQ(cr4 & CR4_FSGSBASE, 0);
-    /* The loader turned it on before `nocpu` was read, and its tables need it. */
-    CHECK(!cpu_features.nx || rdmsr(MSR_EFER) & EFER_NXE);
+    CHECK_EQ((rdmsr(MSR_EFER) & EFER_NXE) != 0, cpu_features.nx);
     CHECK(!cpu_features.pat || rdmsr(MSR_PAT) == PAT_VALUE);
     CHECK_EQ(read_rflags() & (RFLAGS_AC | RFLAGS_NT | RFLAGS_IOPL | RFLAGS_DF | RFLAGS_TF), 0);
 }
@@ -139,7 +138,7 @@ SELFTEST(cpu_interrupt_gates_are_closed_to_user_mode)
         const uint8_t *gate = (const uint8_t *)(idtr.base + i * GATE_SIZE);
         uint64_t entry = gate_entry(gate);
         wrong += !(gate[5] & GATE_PRESENT) || (gate[5] & GATE_TYPE) != GATE_INTERRUPT;
-        wrong += entry < (uint64_t)text_start || entry >= (uint64_t)text_end;
+        wrong += entry < (uint64_t)kernel_text_start || entry >= (uint64_t)kernel_text_end;
         wrong += *(const uint16_t *)(gate + 2) != SELECTOR_KERNEL_CODE;
         open += (gate[5] >> GATE_DPL_SHIFT & 3) != 0;
         own_stack += gate[4] != 0;
@@ -155,7 +154,7 @@ SELFTEST(cpu_system_call_entry_is_the_kernels)
     uint64_t entry = rdmsr(MSR_LSTAR);
 
     CHECK(rdmsr(MSR_EFER) & EFER_SCE);
-    CHECK(entry >= (uint64_t)text_start && entry < (uint64_t)text_end);
+    CHECK(entry >= (uint64_t)kernel_text_start && entry < (uint64_t)kernel_text_end);
     CHECK_EQ(rdmsr(MSR_STAR) >> 32 & 0xffff, SELECTOR_KERNEL_CODE);
     CHECK_EQ(rdmsr(MSR_STAR) >> 48 | 3, SELECTOR_USER_BASE | 3);
     CHECK_EQ(rdmsr(MSR_SFMASK) & (RFLAGS_IF | RFLAGS_DF | RFLAGS_TF | RFLAGS_AC | RFLAGS_NT),

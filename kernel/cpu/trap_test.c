@@ -14,7 +14,7 @@
 #define NON_CANONICAL UINT64_C(0x8000000000000000)
 #define REGISTERS     14
 
-extern const uint8_t text_start[];
+extern const uint8_t kernel_text_start[];
 
 /* Read a byte where it may fault; false when it did. */
 static bool read_try(uint64_t address)
@@ -62,7 +62,7 @@ SELFTEST(trap_fix_ups_resume_after_other_exceptions)
 
 SELFTEST(trap_fix_ups_are_found_by_address)
 {
-    CHECK(!trap_has_fixup((uint64_t)text_start));
+    CHECK(!trap_has_fixup((uint64_t)kernel_text_start));
     CHECK(!trap_has_fixup(0));
     uint64_t marked;
     __asm__ volatile("1: leaq 1b(%%rip), %0\n\t" TRAP_FIXUP("1b", "1b") : "=r"(marked));
@@ -183,7 +183,7 @@ SELFTEST_CRASH(page_fault)
 
 SELFTEST_CRASH(write_to_text)
 {
-    *(volatile uint8_t *)(uintptr_t)text_start = 0xcc;
+    *(volatile uint8_t *)(uintptr_t)kernel_text_start = 0xcc;
 }
 
 SELFTEST_CRASH(execute_data)

@@ -161,6 +161,8 @@ static void pages_protect(struct address_space *space, const struct region *regi
         bool own = region->flags & REGION_SHARED ||
                    (frame->owner == FRAME_ANONYMOUS && frame->count == 1 && frame != zero_frame);
         uint64_t perm = region_perm(region, own, !(region->protection & REGION_WRITE));
+        if (!space->paging.nx)
+            perm &= ~PTE_NX;
         pte_t changed = (entry & ~(PTE_P | PTE_W | PTE_U | PTE_NX | PTE_PARKED)) | perm;
         if (region->protection == 0)
             changed = (entry & ~(PTE_P | PTE_W)) | PTE_PARKED;
