@@ -94,7 +94,11 @@ out:
 
 struct file *descriptor_file(int descriptor)
 {
-    return file_table_get(current_process()->files, descriptor);
+    struct process *process = current_process();
+
+    /* Only a process's own threads reach its table, and only they make more threads. */
+    return process->thread_count == 1 ? file_table_get_alone(process->files, descriptor)
+                                      : file_table_get(process->files, descriptor);
 }
 
 unsigned descriptor_limit(void)

@@ -135,8 +135,8 @@ static int wait_readable(const struct file *file, size_t size)
     if (!needs_none && time > 0)
         return wait_between_bytes(least, time);
     uint64_t deadline = needs_none ? time_limit(time) : UINT64_MAX;
-    int error = wait_event_until(&console.readers, &console.lock,
-                                 terminal_readable(&console.terminal, least), deadline);
+    int error = wait_event_until(&console.readers, &console.lock, terminal_readable(&console.terminal, least),
+                                 deadline);
     return error == -ETIMEDOUT ? 0 : error;
 }
 

@@ -47,7 +47,7 @@ static long regular_write(struct file *file, struct buffer *from, uint64_t *posi
 static const struct file_operations regular_operations = {
     .read = regular_read,
     .write = regular_write,
-    .seekable = true,
+    .position = POSITION_MOVES,
 };
 
 static long directory_read(struct file *file, struct buffer *to, uint64_t *position)
@@ -56,7 +56,7 @@ static long directory_read(struct file *file, struct buffer *to, uint64_t *posit
     return -EISDIR;
 }
 
-static const struct file_operations directory_operations = {.read = directory_read, .seekable = true};
+static const struct file_operations directory_operations = {.read = directory_read, .position = POSITION_MOVES};
 
 /* O_PATH: a place in the tree, nothing to read or write. */
 static const struct file_operations path_operations = {0};
@@ -145,7 +145,7 @@ long file_check(const struct file *file, bool write, bool positioned)
 {
     if ((file->flags & O_PATH) != 0)
         return -EBADF;
-    if (positioned && !file->operations->seekable)
+    if (positioned && file->operations->position == POSITION_NONE)
         return -ESPIPE;
     if (!(write ? file_writable(file) : file_readable(file)))
         return -EBADF;
@@ -158,7 +158,7 @@ long file_read(struct file *file, struct buffer *to)
 
     if (result != 0)
         return result;
-    if (!file->operations->seekable)
+    if (file->operations->position != POSITION_MOVES)
         return file->operations->read(file, to, NULL);
     mutex_lock(&file->offset_mutex);
     result = file->operations->read(file, to, &file->offset);
@@ -172,7 +172,7 @@ long file_write(struct file *file, struct buffer *from)
 
     if (result != 0)
         return result;
-    if (!file->operations->seekable)
+    if (file->operations->position != POSITION_MOVES)
         return file->operations->write(file, from, NULL);
     mutex_lock(&file->offset_mutex);
     result = file->operations->write(file, from, &file->offset);
@@ -213,8 +213,6 @@ static int64_t seek_target(const struct file *file, int64_t offset, int whence)
     int64_t base = 0, target;
     bool regular = S_ISREG(file->node->mode);
 
-    if (S_ISCHR(file->node->mode))
-        return 0; /* memory devices stay where they are */
     switch (whence) {
     case SEEK_SET:
         break;
@@ -239,8 +237,10 @@ long file_seek(struct file *file, int64_t offset, int whence)
 {
     if ((file->flags & O_PATH) != 0)
         return -EBADF;
-    if (!file->operations->seekable)
+    if (file->operations->position == POSITION_NONE)
         return -ESPIPE;
+    if (file->operations->position == POSITION_STAYS)
+        return 0;
     mutex_lock(&file->offset_mutex);
     int64_t target = seek_target(file, offset, whence);
     if (target >= 0)

@@ -18,9 +18,16 @@ struct file;
 struct node;
 struct wait_queue;
 
+/* Where in a file reading and writing happens. */
+enum file_position {
+    POSITION_NONE,  /* nowhere: a stream; lseek, pread and pwrite are -ESPIPE */
+    POSITION_STAYS, /* at 0, whatever is done: the same bytes are everywhere */
+    POSITION_MOVES, /* at the file's offset, which moves on */
+};
+
 /* What a kind of file does; NULL: not possible for this kind, or the default named. */
 struct file_operations {
-    /* Move bytes between the file and the buffer, from *position on (which is advanced; meaningless when the file cannot seek). The bytes moved,
+    /* Move bytes between the file and the buffer, from *position on, which is advanced (only with POSITION_MOVES; otherwise NULL or meaningless). The bytes moved,
      * 0 at the end, or negative errno. NULL: -EINVAL. */
     long (*read)(struct file *file, struct buffer *to, uint64_t *position);
     long (*write)(struct file *file, struct buffer *from, uint64_t *position);
@@ -35,7 +42,7 @@ struct file_operations {
     /* The last reference went. */
     void (*release)(struct file *file);
 
-    bool seekable; /* has a position: lseek, pread and pwrite work */
+    enum file_position position;
 };
 
 struct file {

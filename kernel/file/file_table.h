@@ -39,6 +39,9 @@ void file_table_destroy(struct file_table *table);
 /* The file of a descriptor, counted (file_put); NULL when there is none. */
 must_check struct file *file_table_get(struct file_table *table, int descriptor);
 
+/* The same without the lock: for a process of one thread, whose table nobody else can change. */
+must_check struct file *file_table_get_alone(struct file_table *table, int descriptor);
+
 /* Reserve the lowest free descriptor from `minimum` on and below `limit`: it is not free any more, but names no file yet. The descriptor, or
  * -EMFILE, -ENOMEM. */
 int must_check file_table_reserve(struct file_table *table, unsigned minimum, unsigned limit, bool cloexec);

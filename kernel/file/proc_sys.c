@@ -67,7 +67,7 @@ static void text_release(struct file *file)
 }
 
 static const struct file_operations text_operations = {
-    .read = text_read, .write = text_write, .release = text_release, .seekable = true};
+    .read = text_read, .write = text_write, .release = text_release, .position = POSITION_MOVES};
 
 static int text_open(struct node *node, struct file *file)
 {

@@ -11,6 +11,7 @@
 
 #include "kernel/cpu/mutex.h"
 #include "kernel/memory/region.h"
+#include "kernel/memory/user_copy.h"
 #include "paging/paging.h"
 
 struct address_space {
@@ -54,9 +55,32 @@ int must_check space_map(struct address_space *space, vaddr_t address, uint64_t 
 /* Forget [address, address+size): pages, frames and regions. Holes are fine. -EINVAL, -ENOMEM (nothing changed). */
 int must_check space_unmap(struct address_space *space, vaddr_t address, uint64_t size);
 
-/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; all or nothing. */
+/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; -EACCES: a shared file opened for reading cannot become writable; all or nothing. */
 int must_check space_protect(struct address_space *space, vaddr_t address, uint64_t size,
                              uint32_t protection);
+
+#define SPACE_MAY_MOVE (1u << 3)
+
+/* mremap: give the mapping of [old, old+old_size), which is part of one region, `new_size` bytes: where it is when possible, else elsewhere with MAY_MOVE, or exactly at *address with FIXED. The
+ * place in *address. -EINVAL, -EFAULT (not mapped, or several regions), -ENOMEM (nothing changed, but that FIXED has unmapped its target). */
+int must_check space_move(struct address_space *space, vaddr_t old, uint64_t old_size, uint64_t new_size,
+                          unsigned how, vaddr_t *address);
+
+/* madvise: what to do with the pages of a range. -EINVAL; -ENOMEM when part of it is not mapped (the rest is done). */
+enum space_advice {
+    SPACE_NOTHING, /* only check the range */
+    SPACE_DISCARD, /* private pages read as zeroes, or as their file, again */
+    SPACE_FREE,    /* the same, for anonymous private memory only */
+};
+int must_check space_advise(struct address_space *space, vaddr_t address, uint64_t size,
+                            enum space_advice advice);
+
+/* mincore: a byte for each page, 1 when it is in memory. -EINVAL, -ENOMEM (not mapped throughout), -EFAULT. */
+int must_check space_residency(struct address_space *space, vaddr_t address, uint64_t size,
+                               uint8_t __user *to);
+
+/* Every page of the range is in some region. */
+bool space_range_mapped(struct address_space *space, vaddr_t address, uint64_t size);
 
 /* Move the end of the heap; the end after the call, which is the old one when it could not be moved. */
 vaddr_t space_break(struct address_space *space, vaddr_t end);

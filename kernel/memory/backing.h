@@ -27,6 +27,7 @@ struct backing_operations {
 struct backing {
     const struct backing_operations *operations;
     uint32_t references; /* atomic */
+    bool read_only;      /* shared mappings may never become writable: the file was opened for reading */
     uint32_t surveyed;   /* number of the survey that has met it (survey.c) */
 };
 

@@ -31,7 +31,7 @@ uint64_t region_perm(const struct region *region, bool write, bool execute)
 
     if (write && region->protection & REGION_WRITE)
         perm |= PTE_W;
-    if (!(execute && region->protection & REGION_EXEC) || perm & PTE_W)
+    if (kernel_paging.nx && (!(execute && region->protection & REGION_EXEC) || perm & PTE_W))
         perm |= PTE_NX;
     return perm;
 }
@@ -159,7 +159,7 @@ static enum space_fault page_upgrade(struct fault *fault)
     struct unmap_batch batch = {.space = fault->space, .flush = PAGING_FLUSH_NONE};
     batch.flush.start = fault->page;
     batch.flush.end = fault->page + PAGE_SIZE;
-    *fault->it.entry = fault->space->paging.nx ? changed : changed & ~PTE_NX;
+    *fault->it.entry = changed;
     if (copy != NULL)
         unmap_batch_add(&batch, frame);
     unmap_batch_finish(&batch);
@@ -209,6 +209,18 @@ static bool region_refuses(const struct region *region, const struct trap_frame 
            (region->protection & REGION_EXEC && writes_own_page(frame, address));
 }
 
+/* The page at `address` is beyond the end of what stands behind the region. */
+static bool beyond_backing(struct region *region, vaddr_t address)
+{
+    uint64_t offset = region->offset + (ROUND_DOWN(address, PAGE_SIZE) - region->start);
+    struct frame *frame = NULL;
+    int error = region->backing->operations->page(region->backing, offset, false, &frame);
+
+    if (frame != NULL)
+        frame_put(frame);
+    return error == -EFAULT;
+}
+
 enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame,
                                     vaddr_t address)
 {
@@ -225,7 +237,8 @@ enum space_fault space_fault_reason(struct address_space *space, const struct tr
     else if (region_refuses(region, frame, address))
         reason = SPACE_FAULT_REFUSED;
     else
-        reason = region->backing != NULL ? SPACE_FAULT_BEYOND_FILE : SPACE_FAULT_NO_MEMORY;
+        reason = region->backing != NULL && beyond_backing(region, address) ? SPACE_FAULT_BEYOND_FILE
+                                                                            : SPACE_FAULT_NO_MEMORY;
     mutex_unlock(&space->mutex);
     return reason;
 }

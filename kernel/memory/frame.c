@@ -219,6 +219,11 @@ void frame_statistics(struct frame_statistics *statistics)
     frame_each_chunk(chunk_count, statistics);
 }
 
+uint64_t frame_total(void)
+{
+    return frame_chunk_usable_total;
+}
+
 void page_clear(void *page)
 {
     uint64_t count = cpu_features.erms ? PAGE_SIZE : PAGE_SIZE / 8;

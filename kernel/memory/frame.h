@@ -99,6 +99,9 @@ struct frame_statistics {
     uint64_t untouched;           /* of these, in chunks not yet taken into use */
     uint64_t owned[FRAME_OWNERS]; /* of frames taken into use */
 };
+/* Frames of usable RAM in the machine. */
+uint64_t frame_total(void);
+
 void frame_statistics(struct frame_statistics *statistics);
 
 /* Called when an allocation finds nothing: gives something back and says whether to try again. Registered by higher floors; may be called from any context. */

@@ -19,6 +19,7 @@
 /* Flags. */
 #define REGION_SHARED     (1u << 0) /* writes are seen by all who map the backing */
 #define REGION_GROWS_DOWN (1u << 1) /* a stack */
+#define REGION_NO_RESERVE (1u << 2) /* may promise more memory than there is */
 
 struct region {
     RB_ENTRY(region) node;

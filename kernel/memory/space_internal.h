@@ -46,6 +46,15 @@ void unmap_batch_finish(struct unmap_batch *batch);
 /* Take every page of [start, end) out of the table and give back the frames. Large leaves at the edges have been split. */
 void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end);
 
+/* Cut regions at both ends of a range: -ENOMEM, then nothing that can be seen has changed. Remove the regions of a range that is cut so, with their pages. Every byte of a
+ * range is in a region. */
+int must_check space_regions_cut(struct address_space *space, vaddr_t start, vaddr_t end);
+void space_regions_drop(struct address_space *space, vaddr_t start, vaddr_t end);
+bool space_regions_cover(struct address_space *space, vaddr_t start, vaddr_t end);
+
+/* So much more private memory may be promised. */
+bool space_commit_allowed(const struct region *properties, uint64_t size);
+
 /* One frame that reads as zeroes, shared by all who have not written yet; not counted. */
 extern struct frame *zero_frame;
 void zero_frame_make(void);

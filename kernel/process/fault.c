@@ -13,6 +13,7 @@
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/check_point.h"
+#include "kernel/process/out_of_memory.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "paging/layout.h"
@@ -80,11 +81,14 @@ static int floating_code(void)
 
 static bool page_fault(struct trap_frame *frame, uint64_t address)
 {
-    bool handled = space_page_fault(frame, address);
-
-    if (handled)
+    if (space_page_fault(frame, address)) {
         check_point_fault();
-    return handled;
+        return true;
+    }
+    /* What was promised cannot be had: run the instruction again once memory has come back. */
+    return trap_from_user(frame) &&
+           space_fault_reason(current_process()->space, frame, address) == SPACE_FAULT_NO_MEMORY &&
+           out_of_memory();
 }
 
 static bool handled_by_program(const struct process *process, const struct thread *thread, int signal)

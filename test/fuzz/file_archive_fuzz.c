@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 /* Half of the inputs are well-formed archives of random entries, so that unpacking is reached and not only the parser. */
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, unsigned seed)
 {
-    static const char *const names[] = {"a", "b", "a/b", "a/b/c", "l", "l/x", ".", "b/../c", "//d//e", "l/../a"};
+    static const char *const names[] = {"a",   "b", "a/b",    "a/b/c",  "l",
+                                        "l/x", ".", "b/../c", "//d//e", "l/../a"};
     static const uint32_t modes[] = {0100644, 0040755, 0120777, 0020600, 0010644, 0170000};
     static const char *const texts[] = {"", "a", "../..", "l", "/b", "some text"};
     static struct cpio_maker maker;
@@ -36,7 +37,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, uns
     srand(seed);
     cpio_maker_start(&maker);
     for (int entries = rand() % 12; entries > 0; entries--) {
-        struct cpio_fields fields = {.inode = (uint32_t)rand() % 3, .mode = modes[rand() % (rand() % 40 ? 5 : 6)],
+        struct cpio_fields fields = {.inode = (uint32_t)rand() % 3,
+                                     .mode = modes[rand() % (rand() % 40 ? 5 : 6)],
                                      .links = 1 + (uint32_t)rand() % 2};
         const char *text = texts[rand() % 6];
         cpio_maker_add(&maker, &fields, names[rand() % (rand() % 40 ? 7 : 10)], text, strlen(text));

@@ -19,6 +19,7 @@
 #include "kernel/device/screen.h"
 #include "kernel/device/serial.h"
 #include "kernel/file/directory.h"
+#include "kernel/file/file_page.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/node.h"
 #include "kernel/file/tree.h"
@@ -81,6 +82,16 @@ void heap_free(void *pointer)
         return;
     live_allocations--;
     free(pointer);
+}
+
+uint8_t *file_page_alloc(void)
+{
+    return allocate(PAGE_SIZE, false);
+}
+
+void file_page_free(uint8_t *page)
+{
+    heap_free(page);
 }
 
 /* --- locks: one thread, so that any wait for a lock is a mistake --- */
@@ -477,7 +488,7 @@ void fakes_begin(void)
 {
     cpu = (struct cpu){.self = &cpu, .current = &thread};
     thread = (struct thread){.process = &process};
-    process = (struct process){.pid = 1, .group = 1, .session = 1, .umask = 022};
+    process = (struct process){.pid = 1, .group = 1, .session = 1, .umask = 022, .thread_count = 1};
     process.lock = SPINLOCK_INIT(LOCK_PROCESS, "process");
     process.limits[7][0] = FILE_TABLE_MAX; /* RLIMIT_NOFILE */
     REQUIRE(syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu) == 0, "GS can be set");
@@ -502,8 +513,8 @@ void fakes_end(void)
     node_put(process.directory);
     process.directory = NULL;
     directory_empty(tree_root());
-    REQUIRE(tree_root()->links == 2 && tree_root()->references == 1, "the root is as it began: %u links, %u references",
-            tree_root()->links, tree_root()->references);
+    REQUIRE(tree_root()->links == 2 && tree_root()->references == 1,
+            "the root is as it began: %u links, %u references", tree_root()->links, tree_root()->references);
     node_put(tree_root());
     REQUIRE(live_allocations == 0, "%ld allocations are left", live_allocations);
     REQUIRE(spinlocks_held == 0 && mutex_ranks_held == 0, "all locks are free");

@@ -33,7 +33,8 @@ def boot(options: argparse.Namespace, program: str, arguments: list[str]) -> tup
         archive = writer.bytes()
     # Without a screen: faults are logged, and drawing their log would take most of the time.
     machine = Machine(
-        cpus=options.cpus, memory=options.memory, cpu=options.cpu, display=[], deterministic=not options.free_running
+        cpus=options.cpus, memory=options.memory, cpu=options.cpu, display=[],
+        deterministic=not options.free_running,
     )
     words = f"{OPTIONS} init={program} -- " + " ".join(map(quote, arguments))
     with tempfile.TemporaryFile() as output:

@@ -2,7 +2,7 @@
 
 usage: linux.py PROGRAM [ARGUMENTS...]
 
-Where Linux differs by design the program knows (CHECK_KERNEL=linux); attacks on resources are rehearsed within limits."""
+CHECK_KERNEL=linux tells it where Linux differs by design, and to attack resources within limits only."""
 
 import os
 import resource
