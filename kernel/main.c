@@ -42,6 +42,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     machine_symbols_start(boot);
     machine_screen_start(boot);
     boot_report(boot);
+    cpu_features_log();
     random_start(boot->random_seed, sizeof(boot->random_seed));
 
     machine_devices_start(boot);
