@@ -42,6 +42,10 @@ struct region *region_previous(struct region *region);
 /* Add a region with these properties; the tree takes a reference to its backing. It is merged with its neighbours when they fit. -ENOMEM. */
 int must_check region_insert(struct region_tree *tree, const struct region *properties);
 
+/* The same, but not merged: cuts made before stay until region_merge_both(). NULL: no memory. */
+must_check struct region *region_insert_apart(struct region_tree *tree, const struct region *properties);
+void region_merge_both(struct region_tree *tree, struct region *region);
+
 /* Cut regions so that none crosses `va`. -ENOMEM, then nothing changed. */
 int must_check region_split_at(struct region_tree *tree, vaddr_t va);
 

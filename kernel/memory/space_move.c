@@ -77,16 +77,18 @@ static int region_move(struct address_space *space, const struct region *propert
     moved.end = to + new_size;
     int error = space_regions_cut(space, old, old + old_size);
     if (error == 0)
-        error = tables_prepare(space, old, to, kept);
+        error = huge_page_split_range(space, old, old + old_size);
     if (error == 0)
-        error = region_insert(&space->regions, &moved);
-    if (error != 0) {
+        error = tables_prepare(space, old, to, kept);
+    struct region *region = error == 0 ? region_insert_apart(&space->regions, &moved) : NULL;
+    if (region == NULL) {
         prune(space, to, to + new_size);
-        return error;
+        return error ? error : -ENOMEM;
     }
     space->pages_mapped += new_size / PAGE_SIZE;
     entries_move(space, old, to, kept);
     space_regions_drop(space, old, old + old_size);
+    region_merge_both(&space->regions, region);
     return 0;
 }
 
