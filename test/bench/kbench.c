@@ -1,8 +1,11 @@
 /* What the kernel's operations cost, in ticks of the TSC. A static program that runs unmodified on Quire and on Linux; run.py
  * boots it under an emulated clock that counts instructions, and makes the table.
  *
- * usage: kbench [NAME...]   each benchmark, or those named; a line each: "NAME MEDIAN MINIMUM", ticks per operation
+ * usage: kbench [NAME...]   each benchmark, or those named; a line each: "NAME MEDIAN MINIMUM COUNT",
+ *                          ticks per operation and how many there were, with those that only warm up
  *        kbench --exit      do nothing: the program that "exec" runs
+ *
+ * Before them come "entry TICK", the TSC at the program's first instruction, and "free BYTES", memory that is free.
  *
  * A benchmark measures a batch of operations several times. What disturbs it (timer interrupts) only ever adds, and seldom:
  * the median forgives it. */
@@ -20,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +42,19 @@
 #define UNAVAILABLE  UINT64_MAX
 
 static const char *program_path;
+
+/* The TSC at the program's very first instruction: the linker makes this the entry point, which goes on to the C library's. */
+uint64_t entry_ticks;
+
+__asm__(".text\n"
+        ".globl kbench_entry\n"
+        "kbench_entry:\n"
+        "rdtsc\n"
+        "shlq $32, %rdx\n"
+        "orq %rdx, %rax\n"
+        "movq %rax, entry_ticks(%rip)\n"
+        "xorl %edx, %edx\n" /* nothing to call at exit (System V ABI for x86-64, 3.4.1) */
+        "jmp _start\n");
 
 /* Ticks that `operations` operations took, or UNAVAILABLE. */
 typedef uint64_t benchmark_body(unsigned operations);
@@ -518,8 +535,9 @@ static bool run(const struct benchmark *benchmark)
         }
     }
     qsort(ticks, benchmark->samples, sizeof(ticks[0]), compare);
-    printf("%s %.1f %.1f\n", benchmark->name, (double)ticks[benchmark->samples / 2] / benchmark->operations,
-           (double)ticks[0] / benchmark->operations);
+    printf("%s %.1f %.1f %u\n", benchmark->name,
+           (double)ticks[benchmark->samples / 2] / benchmark->operations,
+           (double)ticks[0] / benchmark->operations, (benchmark->samples + 1) * benchmark->operations);
     return true;
 }
 
@@ -533,12 +551,21 @@ static bool wanted(const char *name, char *const names[])
     return false;
 }
 
+static void start_report(void)
+{
+    struct sysinfo information;
+    printf("entry %lu\n", entry_ticks);
+    if (sysinfo(&information) == 0)
+        printf("free %lu\n", information.freeram * information.mem_unit);
+}
+
 int main(int argc, char *argv[])
 {
     if (argc == 2 && strcmp(argv[1], "--exit") == 0)
         return 0;
     program_path = argv[0];
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+    start_report();
     for (size_t i = 0; i < sizeof(benchmarks) / sizeof(benchmarks[0]); i++)
         if (wanted(benchmarks[i].name, argv + 1))
             run(&benchmarks[i]);
