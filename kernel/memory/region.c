@@ -70,6 +70,14 @@ struct region *region_merge(struct region_tree *tree, struct region *region)
     return before;
 }
 
+static void region_merge_both(struct region_tree *tree, struct region *region)
+{
+    region = region_merge(tree, region);
+    struct region *after = region_next(region);
+    if (after != NULL)
+        region_merge(tree, after);
+}
+
 int region_insert(struct region_tree *tree, const struct region *properties)
 {
     struct region *region = heap_alloc(sizeof(*region));
@@ -80,11 +88,17 @@ int region_insert(struct region_tree *tree, const struct region *properties)
     if (region->backing != NULL)
         backing_get(region->backing);
     RB_INSERT(region_tree, tree, region);
-    region = region_merge(tree, region);
-    struct region *after = region_next(region);
-    if (after != NULL)
-        region_merge(tree, after);
+    region_merge_both(tree, region);
     return 0;
+}
+
+void region_relocate(struct region_tree *tree, struct region *region, vaddr_t start, vaddr_t end)
+{
+    RB_REMOVE(region_tree, tree, region);
+    region->start = start;
+    region->end = end;
+    RB_INSERT(region_tree, tree, region);
+    region_merge_both(tree, region);
 }
 
 int region_split_at(struct region_tree *tree, vaddr_t va)

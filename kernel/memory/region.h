@@ -48,6 +48,9 @@ int must_check region_split_at(struct region_tree *tree, vaddr_t va);
 /* Remove one region and its reference. */
 void region_remove(struct region_tree *tree, struct region *region);
 
+/* Put a region at [start, end), where nothing is; what it shows begins with the same byte of its backing. It is merged with its neighbours there. */
+void region_relocate(struct region_tree *tree, struct region *region, vaddr_t start, vaddr_t end);
+
 /* Merge `region` with its predecessor when they fit; the region that now holds it. */
 struct region *region_merge(struct region_tree *tree, struct region *region);
 
