@@ -16,6 +16,7 @@
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/screen_refresh.h"
 #include "syscalls/syscall.h"
 
 _Noreturn void kernel_main(paddr_t boot_info);
@@ -48,6 +49,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     kernel_space_drop_low();
     zero_frame_make();
     scheduler_start();
+    screen_refresh_start();
     process_faults_start();
     syscall_start();
     first_process_prepare(boot);

@@ -89,7 +89,8 @@ static void sparse(void)
     check_that(taken <= 3 * pages + 2, "%ld pages took %ld frames with their tables", pages, taken);
     munmap(memory, BIG);
     expect("unmapping it", pages, 0);
-    memory_expect_free("after unmapping with its tables", free);
+    /* A table for which other mappings may have use stays. */
+    memory_expect_free("after unmapping with its tables", free - 3);
 }
 
 static void heap(void)

@@ -7,6 +7,7 @@
 #include "kernel/device/acpi.h"
 #include "kernel/device/apic.h"
 #include "kernel/device/clock.h"
+#include "kernel/device/console.h"
 
 /* PM1 control (ACPI 6.4, 4.8.3.2.1) and the sleep control register of hardware-reduced machines (4.8.3.7). */
 #define PM1_SCI_ENABLE      (1u << 0)
@@ -149,9 +150,11 @@ void power_off(uint8_t debug_exit_value)
 {
     __asm__ volatile("cli" : : : "memory");
     debug_exit(debug_exit_value);
+    console_flush();
     firmware_reset(false);
     acpi_power_off();
     log_error("power: this machine cannot be switched off by software; it is safe to do it by hand");
+    console_flush();
     lapic_send_others(VECTOR_STOP);
     cpu_stop();
 }
@@ -160,6 +163,7 @@ void power_reboot(void)
 {
     __asm__ volatile("cli" : : : "memory");
     debug_exit(POWER_EXIT_SUCCESS);
+    console_flush();
     firmware_reset(true);
     acpi_reset();
     keyboard_reset();

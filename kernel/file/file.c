@@ -56,7 +56,8 @@ static long directory_read(struct file *file, struct buffer *to, uint64_t *posit
     return -EISDIR;
 }
 
-static const struct file_operations directory_operations = {.read = directory_read, .position = POSITION_MOVES};
+static const struct file_operations directory_operations = {.read = directory_read,
+                                                            .position = POSITION_MOVES};
 
 /* O_PATH: a place in the tree, nothing to read or write. */
 static const struct file_operations path_operations = {0};

@@ -84,8 +84,8 @@ void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         *it.entry = 0;
         if (entry & PTE_P)
             flush_add(&batch.flush, it.va);
-        unmap_batch_add(&batch, leaf_frame(entry));
-        space->pages_resident--;
+        unmap_batch_add(&batch, leaf_frame(&it, entry));
+        space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
     }
     paging_prune(&space->paging, start, end, &batch.flush);
     bool tables = batch.flush.tables != PADDR_NONE;
@@ -108,8 +108,8 @@ void space_put(struct address_space *space)
         for (vmiter_init(&it, &space->paging, region->start); it.va < region->end; vmiter_next(&it)) {
             pte_t entry = *it.entry;
             if (entry & PTE_P || leaf_parked(entry)) {
-                page_frame_put(leaf_frame(entry));
-                space->pages_resident--;
+                page_frame_put(leaf_frame(&it, entry));
+                space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
             }
         }
         region_remove(&space->regions, region);
@@ -132,6 +132,9 @@ static int region_fork(struct address_space *parent, struct address_space *child
     struct vmiter from, to;
     bool private = !(region->flags & REGION_SHARED);
 
+    int split = huge_page_split_range(parent, region->start, region->end);
+    if (split != 0)
+        return split;
     vmiter_init(&to, &child->paging, region->start);
     for (vmiter_init(&from, &parent->paging, region->start); from.va < region->end; vmiter_next(&from)) {
         pte_t entry = *from.entry;
@@ -147,7 +150,7 @@ static int region_fork(struct address_space *parent, struct address_space *child
         if (error != 0)
             return error;
         *to.entry = entry & ~(PTE_A | PTE_D);
-        page_frame_get(leaf_frame(entry));
+        page_frame_get(leaf_frame(&from, entry));
         child->pages_resident++;
     }
     return 0;

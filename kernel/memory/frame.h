@@ -63,6 +63,9 @@ must_check struct frame *frame_alloc(enum frame_owner owner);
 must_check struct frame *frame_alloc_zeroed(enum frame_owner owner);
 must_check struct frame *frame_alloc_order(unsigned order, enum frame_owner owner);
 
+/* Clear one free frame ahead, for frame_alloc_zeroed(): for CPUs that have nothing else to do. false: there are enough. Interrupts on. */
+bool frame_zero_ahead(void);
+
 /* One more reference; one less, the last of which frees the block. Whoever drops the last reference has removed the mapping from every TLB. */
 void frame_get(struct frame *frame);
 void frame_put(struct frame *frame);
@@ -99,6 +102,9 @@ struct frame_statistics {
     uint64_t untouched;           /* of these, in chunks not yet taken into use */
     uint64_t owned[FRAME_OWNERS]; /* of frames taken into use */
 };
+/* More than a quarter of all frames is free: a good time to be generous. A snapshot, without lock. */
+bool frame_plenty(void);
+
 /* Frames of usable RAM in the machine. */
 uint64_t frame_total(void);
 

@@ -70,7 +70,20 @@ struct region *region_merge(struct region_tree *tree, struct region *region)
     return before;
 }
 
-static void region_merge_both(struct region_tree *tree, struct region *region)
+struct region *region_insert_apart(struct region_tree *tree, const struct region *properties)
+{
+    struct region *region = heap_alloc(sizeof(*region));
+
+    if (region == NULL)
+        return NULL;
+    *region = *properties;
+    if (region->backing != NULL)
+        backing_get(region->backing);
+    RB_INSERT(region_tree, tree, region);
+    return region;
+}
+
+void region_merge_both(struct region_tree *tree, struct region *region)
 {
     region = region_merge(tree, region);
     struct region *after = region_next(region);
@@ -80,25 +93,12 @@ static void region_merge_both(struct region_tree *tree, struct region *region)
 
 int region_insert(struct region_tree *tree, const struct region *properties)
 {
-    struct region *region = heap_alloc(sizeof(*region));
+    struct region *region = region_insert_apart(tree, properties);
 
     if (region == NULL)
         return -ENOMEM;
-    *region = *properties;
-    if (region->backing != NULL)
-        backing_get(region->backing);
-    RB_INSERT(region_tree, tree, region);
     region_merge_both(tree, region);
     return 0;
-}
-
-void region_relocate(struct region_tree *tree, struct region *region, vaddr_t start, vaddr_t end)
-{
-    RB_REMOVE(region_tree, tree, region);
-    region->start = start;
-    region->end = end;
-    RB_INSERT(region_tree, tree, region);
-    region_merge_both(tree, region);
 }
 
 int region_split_at(struct region_tree *tree, vaddr_t va)

@@ -42,14 +42,15 @@ struct region *region_previous(struct region *region);
 /* Add a region with these properties; the tree takes a reference to its backing. It is merged with its neighbours when they fit. -ENOMEM. */
 int must_check region_insert(struct region_tree *tree, const struct region *properties);
 
+/* The same, but not merged: cuts made before stay until region_merge_both(). NULL: no memory. */
+must_check struct region *region_insert_apart(struct region_tree *tree, const struct region *properties);
+void region_merge_both(struct region_tree *tree, struct region *region);
+
 /* Cut regions so that none crosses `va`. -ENOMEM, then nothing changed. */
 int must_check region_split_at(struct region_tree *tree, vaddr_t va);
 
 /* Remove one region and its reference. */
 void region_remove(struct region_tree *tree, struct region *region);
-
-/* Put a region at [start, end), where nothing is; what it shows begins with the same byte of its backing. It is merged with its neighbours there. */
-void region_relocate(struct region_tree *tree, struct region *region, vaddr_t start, vaddr_t end);
 
 /* Merge `region` with its predecessor when they fit; the region that now holds it. */
 struct region *region_merge(struct region_tree *tree, struct region *region);

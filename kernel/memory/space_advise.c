@@ -12,8 +12,12 @@ static int part_discard(struct address_space *space, struct region *region, vadd
 {
     if (advice == SPACE_FREE && (region->backing != NULL || region->flags & REGION_SHARED))
         return -EINVAL;
-    space_pages_drop(space, start, end);
-    return 0;
+    int error = huge_page_split_at(space, start);
+    if (error == 0)
+        error = huge_page_split_at(space, end);
+    if (error == 0)
+        space_pages_drop(space, start, end);
+    return error;
 }
 
 int space_advise(struct address_space *space, vaddr_t address, uint64_t size, enum space_advice advice)

@@ -15,11 +15,6 @@ static inline bool leaf_parked(pte_t entry)
     return (entry & (PTE_P | PTE_PARKED)) == PTE_PARKED;
 }
 
-static inline struct frame *leaf_frame(pte_t entry)
-{
-    return frame_of(entry & PTE_ADDRESS_MASK);
-}
-
 /* All address spaces there are, for the survey. */
 LIST_HEAD(space_list, address_space);
 extern struct space_list spaces;
@@ -30,6 +25,21 @@ static inline pte_t leaf_address_mask(uint64_t size)
 {
     return PTE_ADDRESS_MASK & ~(size - 1);
 }
+
+/* The first frame of a leaf at `it`, present or parked. */
+static inline struct frame *leaf_frame(const struct vmiter *it, pte_t entry)
+{
+    return frame_of(entry & leaf_address_mask(vmiter_size(it)));
+}
+
+/* --- huge pages: 2 MiB of private anonymous memory that nobody shares, one block of frames and one leaf (huge_page.c) --- */
+
+/* Fill the 2 MiB around `va` with one huge page, where the region and the table have room for it and a block is free. false: use small pages. */
+bool huge_page_fill(struct address_space *space, const struct region *region, vaddr_t va);
+
+/* Make small pages of the huge pages that cross `va`, or of all in [start, end): before regions are cut, moved, discarded in part, or shared. -ENOMEM, then some are still huge. */
+int must_check huge_page_split_at(struct address_space *space, vaddr_t va);
+int must_check huge_page_split_range(struct address_space *space, vaddr_t start, vaddr_t end);
 
 /* Frames taken out of a table, to be given back after the TLB flush that covers them. */
 #define UNMAP_BATCH 64

@@ -30,11 +30,13 @@ static void range_populate(struct address_space *space, vaddr_t start, vaddr_t e
 
 int space_regions_cut(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    int error = region_split_at(&space->regions, start);
+    int error = huge_page_split_at(space, start);
 
-    if (error != 0)
-        return error;
-    return region_split_at(&space->regions, end);
+    if (error == 0)
+        error = huge_page_split_at(space, end);
+    if (error == 0)
+        error = region_split_at(&space->regions, start);
+    return error ? error : region_split_at(&space->regions, end);
 }
 
 /* The regions of [start, end), which are cut at both ends, and their pages go. Cannot fail. */
@@ -155,10 +157,12 @@ static void pages_protect(struct address_space *space, const struct region *regi
         pte_t entry = *it.entry;
         if (!(entry & PTE_P) && !leaf_parked(entry))
             continue;
-        struct frame *frame = leaf_frame(entry);
+        struct frame *frame = leaf_frame(&it, entry);
         bool own = region->flags & REGION_SHARED ||
                    (frame->owner == FRAME_ANONYMOUS && frame->count == 1 && frame != zero_frame);
         uint64_t perm = region_perm(region, own, !(region->protection & REGION_WRITE));
+        if (!space->paging.nx)
+            perm &= ~PTE_NX;
         pte_t changed = (entry & ~(PTE_P | PTE_W | PTE_U | PTE_NX | PTE_PARKED)) | perm;
         if (region->protection == 0)
             changed = (entry & ~(PTE_P | PTE_W)) | PTE_PARKED;

@@ -65,25 +65,30 @@ static void prune(struct address_space *space, vaddr_t start, vaddr_t end)
         paging_flush_free_tables(&space->paging, &flush);
 }
 
-/* Put [old, old+old_size), which is part of one region, at `to` with `new_size` bytes. The region itself moves: once it is cut off from its neighbours and the tables of
- * the new place are there, nothing can fail, and it does not meet itself when old and new place touch. */
-static int region_move(struct address_space *space, vaddr_t old, uint64_t old_size, vaddr_t to,
-                       uint64_t new_size)
+/* The region of [old, old+old_size), cut to it, is put at `to` with `new_size` bytes. */
+static int region_move(struct address_space *space, const struct region *properties, vaddr_t old,
+                       uint64_t old_size, vaddr_t to, uint64_t new_size)
 {
+    struct region moved = *properties;
     uint64_t kept = old_size < new_size ? old_size : new_size;
 
+    moved.offset += old - properties->start;
+    moved.start = to;
+    moved.end = to + new_size;
     int error = space_regions_cut(space, old, old + old_size);
     if (error == 0)
+        error = huge_page_split_range(space, old, old + old_size);
+    if (error == 0)
         error = tables_prepare(space, old, to, kept);
-    if (error != 0) {
+    struct region *region = error == 0 ? region_insert_apart(&space->regions, &moved) : NULL;
+    if (region == NULL) {
         prune(space, to, to + new_size);
-        return error;
+        return error ? error : -ENOMEM;
     }
-    entries_move(space, old, to, kept);
-    space_pages_drop(space, old, old + old_size);
-    region_relocate(&space->regions, region_find(&space->regions, old), to, to + new_size);
     space->pages_mapped += new_size / PAGE_SIZE;
-    space->pages_mapped -= old_size / PAGE_SIZE;
+    entries_move(space, old, to, kept);
+    space_regions_drop(space, old, old + old_size);
+    region_merge_both(&space->regions, region);
     return 0;
 }
 
@@ -138,7 +143,7 @@ static int move_locked(struct address_space *space, vaddr_t old, uint64_t old_si
     }
     if (!space_commit_allowed(region, new_size > old_size ? new_size - old_size : 0))
         return -ENOMEM;
-    return region_move(space, old, old_size, *address, new_size);
+    return region_move(space, region, old, old_size, *address, new_size);
 }
 
 int space_move(struct address_space *space, vaddr_t old, uint64_t old_size, uint64_t new_size, unsigned how,

@@ -25,6 +25,7 @@ static struct spinlock timers_lock = {.rank = LOCK_TIMERS, .name = "timers"};
 static struct timer *running;
 static uint64_t armed = UINT64_MAX;
 static uint64_t (*tick)(uint64_t now);
+static uint64_t (*polls[TIMER_POLLS_MAX])(uint64_t now); /* written once each, at start-up */
 
 void timer_at_latest(uint64_t deadline)
 {
@@ -71,6 +72,18 @@ static void timer_interrupt(struct trap_frame *frame, void *context)
     armed = UINT64_MAX;
     timers_run(now);
     timer_at_latest(tick(now));
+    for (unsigned i = 0; i < TIMER_POLLS_MAX && polls[i] != NULL; i++)
+        timer_at_latest(polls[i](now));
+}
+
+void timer_poll_add(uint64_t (*poll)(uint64_t now))
+{
+    unsigned i = 0;
+
+    while (i < TIMER_POLLS_MAX && polls[i] != NULL)
+        i++;
+    ASSERT_LT(i, (unsigned)TIMER_POLLS_MAX, "there is a place for every poll");
+    __atomic_store_n(&polls[i], poll, __ATOMIC_RELEASE);
 }
 
 void timer_start(uint64_t (*function)(uint64_t now))

@@ -153,6 +153,7 @@ bool mutex_held(const struct mutex *mutex)
 void (*fake_sleep)(void);
 unsigned fake_sleeps;
 bool fake_interrupted;
+static bool woken; /* a waiter was, during the last sleep */
 
 void wait_queue_init(struct wait_queue *queue)
 {
@@ -168,6 +169,7 @@ void wait_queue_wake_all(struct wait_queue *queue)
     while ((entry = TAILQ_FIRST(&queue->waiters)) != NULL) {
         TAILQ_REMOVE(&queue->waiters, entry, link);
         entry->queued = false;
+        woken = true;
     }
     spinlock_unlock(&queue->lock);
 }
@@ -191,12 +193,15 @@ void wait_sleep(struct spinlock *lock, uint64_t deadline, bool interruptible)
     (void)interruptible;
     fake_sleeps++;
     spinlock_unlock(lock);
-    if (fake_sleep != NULL)
+    woken = false;
+    if (fake_sleep != NULL) {
         fake_sleep();
-    else if (deadline != UINT64_MAX)
+        REQUIRE(woken, "who made true what is waited for wakes the waiter");
+    } else if (deadline != UINT64_MAX) {
         fake_now = deadline;
-    else
+    } else {
         fake_interrupted = true;
+    }
     spinlock_lock(lock);
 }
 
