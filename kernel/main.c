@@ -5,6 +5,7 @@
 #include "kernel/cpu/features.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/random.h"
+#include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/log.h"
 #include "kernel/first_process.h"
@@ -24,6 +25,7 @@ _Noreturn void kernel_main(paddr_t boot_info);
 
 _Noreturn void kernel_main(paddr_t boot_info)
 {
+    uint64_t entered = rdtsc();
     const struct boot_info *boot = direct_map(boot_info);
 
     cpu_tables_load(&boot_cpu, cpu_tables_boot());
@@ -43,7 +45,8 @@ _Noreturn void kernel_main(paddr_t boot_info)
     kernel_space_start();
     machine_symbols_start(boot);
     machine_screen_start(boot);
-    boot_report(boot);
+    boot_report(boot, entered);
+    cpu_features_log();
     random_start(boot->random_seed, sizeof(boot->random_seed));
 
     machine_devices_start(boot);
