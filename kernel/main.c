@@ -11,6 +11,7 @@
 #include "kernel/first_process.h"
 #include "kernel/lib/options.h"
 #include "kernel/machine.h"
+#include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
@@ -39,17 +40,20 @@ _Noreturn void kernel_main(paddr_t boot_info)
     fpu_start();
 
     kernel_space_describe(boot);
+    firmware_reset_note(boot);
     frames_start(boot);
     kernel_space_start();
     machine_symbols_start(boot);
     machine_screen_start(boot);
     boot_report(boot, entered);
+    cpu_features_log();
     random_start(boot->random_seed, sizeof(boot->random_seed));
 
     machine_devices_start(boot);
     walk_report_in_panics();
     kernel_space_drop_low();
     zero_frame_make();
+    firmware_reset_start(boot);
     scheduler_start();
     screen_refresh_start();
     process_faults_start();

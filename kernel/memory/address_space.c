@@ -70,9 +70,10 @@ static void flush_add(struct paging_flush *flush, vaddr_t va)
     flush->pages++;
 }
 
-void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
+bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
     struct unmap_batch batch = {.space = space, .flush = PAGING_FLUSH_NONE};
+    bool dropped = false;
     struct vmiter it;
 
     for (vmiter_init(&it, &space->paging, start); it.va < end; vmiter_next(&it)) {
@@ -82,18 +83,14 @@ void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         if (batch.count == UNMAP_BATCH)
             unmap_batch_finish(&batch);
         *it.entry = 0;
+        dropped = true;
         if (entry & PTE_P)
             flush_add(&batch.flush, it.va);
         unmap_batch_add(&batch, leaf_frame(&it, entry));
         space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
     }
-    paging_prune(&space->paging, start, end, &batch.flush);
-    bool tables = batch.flush.tables != PADDR_NONE;
-    if (tables && batch.flush.start == batch.flush.end)
-        flush_add(&batch.flush, start); /* any INVLPG drops the cached table entries too */
     unmap_batch_finish(&batch);
-    if (tables)
-        paging_flush_free_tables(&space->paging, &batch.flush);
+    return dropped;
 }
 
 void space_put(struct address_space *space)

@@ -153,8 +153,8 @@ static enum space_fault page_upgrade(struct fault *fault)
             return SPACE_FAULT_NO_MEMORY;
         if (frame != zero_frame)
             page_copy(frame_pointer(copy), frame_pointer(frame));
-        fault->space->faults++;
     }
+    fault->space->faults++;
     bool writable = write || (fault->access == REGION_READ && entry & PTE_W);
     uint64_t perm = region_perm(fault->region, writable, fault->access == REGION_EXEC);
     /* A huge page is never shared, so never copied: it keeps its size. */

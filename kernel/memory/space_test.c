@@ -31,12 +31,15 @@ static pte_t entry_at(struct address_space *space, vaddr_t va)
     struct vmiter it;
 
     vmiter_init(&it, &space->paging, va);
-    return it.level == 1 ? *it.entry : 0;
+    return *it.entry;
 }
 
 static struct frame *frame_at(struct address_space *space, vaddr_t va)
 {
-    return frame_of(entry_at(space, va) & PTE_ADDRESS_MASK);
+    struct vmiter it;
+
+    vmiter_init(&it, &space->paging, va);
+    return leaf_frame(&it, *it.entry);
 }
 
 static unsigned region_count(struct address_space *space)

@@ -10,7 +10,7 @@
 #define ROUNDS      100
 
 /* How long a thread may take from its last word to its sleep, in nanoseconds. */
-#define SETTLE_TIME (UINT64_C(2) * 1000 * 1000)
+#define SETTLE_TIME (UINT64_C(50) * 1000 * 1000)
 
 static struct mutex outer, inner;
 static unsigned inside, collisions, entries;

@@ -11,7 +11,7 @@
 #include "paging/types.h"
 
 /* Longer than any wait of a test may last, in nanoseconds: what takes longer was forgotten. */
-#define TEST_PATIENCE (UINT64_C(5) * 1000 * 1000 * 1000)
+#define TEST_PATIENCE (UINT64_C(20) * 1000 * 1000 * 1000)
 
 /* Start `count` threads that run function(number) with numbers from 0. -ENOMEM: not all could be started; those that were will be waited for. */
 int must_check test_threads_start(const char *name, unsigned count, void (*function)(unsigned number));
