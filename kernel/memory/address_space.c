@@ -8,6 +8,7 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
+#include "paging/layout.h"
 
 /* Linux's defaults: 8 MiB of stack; mmap begins below the room a stack may ever take. */
 #define STACK_LIMIT_DEFAULT (UINT64_C(8) << 20)
@@ -94,6 +95,37 @@ void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
     unmap_batch_finish(&batch);
     if (tables)
         paging_flush_free_tables(&space->paging, &batch.flush);
+}
+
+/* Each drop leaves two tables a level at most. */
+#define SWEEP_INTERVAL 64
+
+/* Tables that lie wholly in [start, end), where nothing is mapped. */
+static void tables_drop(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    struct paging_flush flush = PAGING_FLUSH_NONE;
+
+    paging_prune(&space->paging, start, end, &flush);
+    if (flush.tables == PADDR_NONE)
+        return;
+    flush_add(&flush, start); /* any INVLPG drops the cached table entries too */
+    tlb_flush(space, &flush);
+    paging_flush_free_tables(&space->paging, &flush);
+}
+
+void space_tables_sweep(struct address_space *space)
+{
+    vaddr_t free = 0;
+
+    if (++space->drops_since_sweep < SWEEP_INTERVAL)
+        return;
+    space->drops_since_sweep = 0;
+    struct region *region = region_find_from(&space->regions, 0);
+    for (; region != NULL; region = region_next(region)) {
+        tables_drop(space, free, region->start);
+        free = region->end;
+    }
+    tables_drop(space, free, USER_END);
 }
 
 void space_put(struct address_space *space)

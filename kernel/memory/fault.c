@@ -83,7 +83,6 @@ static enum space_fault page_install(struct fault *fault, struct frame *frame, b
         return SPACE_FAULT_NO_MEMORY;
     }
     fault->space->pages_resident++;
-    fault->space->faults++;
     return SPACE_FAULT_DONE;
 }
 
@@ -153,7 +152,6 @@ static enum space_fault page_upgrade(struct fault *fault)
             return SPACE_FAULT_NO_MEMORY;
         if (frame != zero_frame)
             page_copy(frame_pointer(copy), frame_pointer(frame));
-        fault->space->faults++;
     }
     bool writable = write || (fault->access == REGION_READ && entry & PTE_W);
     uint64_t perm = region_perm(fault->region, writable, fault->access == REGION_EXEC);
@@ -189,6 +187,7 @@ enum space_fault space_fault(struct address_space *space, vaddr_t address, uint3
 {
     mutex_lock(&space->mutex);
     enum space_fault result = fault_locked(space, address, access);
+    space->faults += result == SPACE_FAULT_DONE;
     mutex_unlock(&space->mutex);
     return result;
 }

@@ -50,6 +50,7 @@ void space_regions_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         space->pages_mapped -= (region->end - region->start) / PAGE_SIZE;
         region_remove(&space->regions, region);
     }
+    space_tables_sweep(space);
 }
 
 /* Linux's heuristic overcommit: only what can never be had is refused, a single mapping of more private memory than the machine has. */
