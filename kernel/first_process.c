@@ -29,13 +29,23 @@
 /* How long the threads of a self-test may take to end, in nanoseconds. */
 #define SELFTEST_PATIENCE (UINT64_C(2000) * 1000 * 1000)
 
+/* `end=reboot`: start anew, to be tried on PCs and by tests. */
+_Noreturn static void machine_leave(uint8_t debug_exit_value)
+{
+    const char *end = option_value("end");
+
+    if (end != NULL && strcmp(end, "reboot") == 0)
+        power_reboot();
+    power_off(debug_exit_value);
+}
+
 static void machine_end(int status)
 {
     if (status & 0x7f)
         log_info("quire: exit signal %d", status & 0x7f);
     else
         log_info("quire: exit status %d", status >> 8 & 0xff);
-    power_off(POWER_EXIT_SUCCESS);
+    machine_leave(POWER_EXIT_SUCCESS);
 }
 
 static void files_begin(const struct boot_info *boot)
@@ -107,7 +117,7 @@ static void selftests_run(void)
 {
     static const struct selftest_ground memory = {memory_note, memory_difference};
     unsigned failed = selftest_run(option_value("selftest"), &memory);
-    power_off(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
+    machine_leave(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
 }
 
 static int strings_add(struct exec_arguments *arguments, const char *string, unsigned *count)

@@ -11,6 +11,7 @@
 #include "kernel/first_process.h"
 #include "kernel/lib/options.h"
 #include "kernel/machine.h"
+#include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
@@ -39,6 +40,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     fpu_start();
 
     kernel_space_describe(boot);
+    firmware_reset_note(boot);
     frames_start(boot);
     kernel_space_start();
     machine_symbols_start(boot);
@@ -51,6 +53,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     walk_report_in_panics();
     kernel_space_drop_low();
     zero_frame_make();
+    firmware_reset_start(boot);
     scheduler_start();
     screen_refresh_start();
     process_faults_start();

@@ -8,6 +8,7 @@
 #include "kernel/debug/cpu_local.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/selftest.h"
+#include "kernel/debug/spinlock.h"
 #include "kernel/lib/string.h"
 #include "paging/layout.h"
 
@@ -159,6 +160,60 @@ SELFTEST(interrupts_reach_their_handler)
     CHECK_EQ(interrupts, before + 1);
     CHECK(cpu_current()->interrupts > counted);
     CHECK_EQ(cpu_current()->interrupt_depth, 0);
+}
+
+static volatile unsigned recover_steps;
+
+static void step_on(void *argument)
+{
+    recover_steps++;
+    if (argument != NULL)
+        *(volatile uint8_t *)argument = 1;
+    recover_steps++;
+}
+
+/* Foreign code that loses even its stack. */
+static void lose_stack(void *argument)
+{
+    (void)argument;
+    __asm__ volatile("std; xorl %%esp, %%esp; xorl %%ebp, %%ebp; movl $0x5ec4e7, %%ebx; pushq %%rax; ud2"
+                     :
+                     :
+                     : "memory");
+}
+
+static void jump_to(void *argument)
+{
+    ((void (*)(void))argument)();
+}
+
+/* Whether the call came back by itself, with interrupts off around it as promised. */
+static bool recovered_call(void (*function)(void *argument), void *argument)
+{
+    bool enabled = interrupts_disable();
+    bool returned = trap_recover_call(function, argument);
+    bool still_off = !interrupts_disable();
+
+    interrupts_restore(enabled);
+    return returned || !still_off;
+}
+
+SELFTEST(trap_recovery_ends_calls_that_fault)
+{
+    recover_steps = 0;
+    CHECK(recovered_call(step_on, NULL));
+    CHECK_EQ(recover_steps, 2);
+    CHECK(!recovered_call(step_on, (void *)0x10));
+    CHECK_EQ(recover_steps, 3);
+    CHECK(!recovered_call(step_on, (void *)NON_CANONICAL));
+    CHECK_EQ(recover_steps, 4);
+    CHECK(!recovered_call(jump_to, (void *)USER_BASE));
+    CHECK(!recovered_call(jump_to, (void *)NON_CANONICAL));
+    CHECK(!recovered_call(lose_stack, NULL)); /* #DF */
+    CHECK_EQ(read_rflags() & (RFLAGS_IF | RFLAGS_DF), RFLAGS_IF);
+    /* After it a fault is a bug again. */
+    CHECK(cpu_current()->recovery == NULL);
+    CHECK(recovered_call(step_on, NULL));
 }
 
 static uint64_t descend(const volatile uint64_t *above)

@@ -9,6 +9,7 @@
 #include "kernel/file/file.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/node.h"
+#include "kernel/memory/address_space.h"
 #include "kernel/memory/heap.h"
 #include "paging/paging.h"
 
@@ -89,4 +90,15 @@ int file_map(struct file_table *table, int descriptor, bool shared, bool write, 
     int error = backing_make(file, shared, write, backing);
     file_put(file);
     return error;
+}
+
+static bool backing_of_node(struct backing *backing, void *context)
+{
+    return backing->operations == &file_backing_operations &&
+           ((struct file_backing *)backing)->node == context;
+}
+
+void file_map_cut(struct node *node, uint64_t size)
+{
+    spaces_cut_backing(backing_of_node, node, size);
 }

@@ -13,4 +13,8 @@ struct file_table;
 int must_check file_map(struct file_table *table, int descriptor, bool shared, bool write,
                         struct backing **backing);
 
+/* The file has been cut to `size` bytes: mappings lose what lies beyond. Thread context; may sleep. */
+struct node;
+void file_map_cut(struct node *node, uint64_t size);
+
 #endif

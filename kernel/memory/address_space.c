@@ -8,7 +8,6 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
-#include "paging/layout.h"
 
 /* Linux's defaults: 8 MiB of stack; mmap begins below the room a stack may ever take. */
 #define STACK_LIMIT_DEFAULT (UINT64_C(8) << 20)
@@ -71,9 +70,10 @@ static void flush_add(struct paging_flush *flush, vaddr_t va)
     flush->pages++;
 }
 
-void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
+bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
     struct unmap_batch batch = {.space = space, .flush = PAGING_FLUSH_NONE};
+    bool dropped = false;
     struct vmiter it;
 
     for (vmiter_init(&it, &space->paging, start); it.va < end; vmiter_next(&it)) {
@@ -83,49 +83,14 @@ void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         if (batch.count == UNMAP_BATCH)
             unmap_batch_finish(&batch);
         *it.entry = 0;
+        dropped = true;
         if (entry & PTE_P)
             flush_add(&batch.flush, it.va);
         unmap_batch_add(&batch, leaf_frame(&it, entry));
         space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
     }
-    paging_prune(&space->paging, start, end, &batch.flush);
-    bool tables = batch.flush.tables != PADDR_NONE;
-    if (tables && batch.flush.start == batch.flush.end)
-        flush_add(&batch.flush, start); /* any INVLPG drops the cached table entries too */
     unmap_batch_finish(&batch);
-    if (tables)
-        paging_flush_free_tables(&space->paging, &batch.flush);
-}
-
-/* Each drop leaves two tables a level at most. */
-#define SWEEP_INTERVAL 64
-
-/* Tables that lie wholly in [start, end), where nothing is mapped. */
-static void tables_drop(struct address_space *space, vaddr_t start, vaddr_t end)
-{
-    struct paging_flush flush = PAGING_FLUSH_NONE;
-
-    paging_prune(&space->paging, start, end, &flush);
-    if (flush.tables == PADDR_NONE)
-        return;
-    flush_add(&flush, start); /* any INVLPG drops the cached table entries too */
-    tlb_flush(space, &flush);
-    paging_flush_free_tables(&space->paging, &flush);
-}
-
-void space_tables_sweep(struct address_space *space)
-{
-    vaddr_t free = 0;
-
-    if (++space->drops_since_sweep < SWEEP_INTERVAL)
-        return;
-    space->drops_since_sweep = 0;
-    struct region *region = region_find_from(&space->regions, 0);
-    for (; region != NULL; region = region_next(region)) {
-        tables_drop(space, free, region->start);
-        free = region->end;
-    }
-    tables_drop(space, free, USER_END);
+    return dropped;
 }
 
 void space_put(struct address_space *space)

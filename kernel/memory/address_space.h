@@ -17,6 +17,7 @@
 struct address_space {
     LIST_ENTRY(address_space) link; /* spaces_lock */
     uint32_t references;            /* atomic */
+    uint64_t visited;               /* spaces_lock: number of the last pass over all spaces that has met it */
     struct mutex mutex;
     struct paging paging;
     struct region_tree regions;
@@ -26,8 +27,7 @@ struct address_space {
     uint64_t stack_limit;           /* bytes it may grow to */
     uint64_t pages_resident;        /* leaves in the table */
     uint64_t pages_mapped;          /* bytes of regions / PAGE_SIZE */
-    unsigned drops_since_sweep;     /* of regions with pages: their tables may be left over */
-    uint64_t faults;                /* that were served: ru_minflt */
+    uint64_t faults;                /* pages filled in or copied */
 };
 
 /* An empty space with the kernel half, one reference. NULL: no memory. */
@@ -81,6 +81,10 @@ int must_check space_advise(struct address_space *space, vaddr_t address, uint64
 /* mincore: a byte for each page, 1 when it is in memory. -EINVAL, -ENOMEM (not mapped throughout), -EFAULT. */
 int must_check space_residency(struct address_space *space, vaddr_t address, uint64_t size,
                                uint8_t __user *to);
+
+/* What stands behind mappings has ended at `size` bytes: take the pages beyond it out of every space that maps a backing for which `of(backing, context)` holds; the next touch is a
+ * SIGBUS. May sleep. */
+void spaces_cut_backing(bool (*of)(struct backing *backing, void *context), void *context, uint64_t size);
 
 /* Every page of the range is in some region. */
 bool space_range_mapped(struct address_space *space, vaddr_t address, uint64_t size);

@@ -83,6 +83,7 @@ static enum space_fault page_install(struct fault *fault, struct frame *frame, b
         return SPACE_FAULT_NO_MEMORY;
     }
     fault->space->pages_resident++;
+    fault->space->faults++;
     return SPACE_FAULT_DONE;
 }
 
@@ -153,6 +154,7 @@ static enum space_fault page_upgrade(struct fault *fault)
         if (frame != zero_frame)
             page_copy(frame_pointer(copy), frame_pointer(frame));
     }
+    fault->space->faults++;
     bool writable = write || (fault->access == REGION_READ && entry & PTE_W);
     uint64_t perm = region_perm(fault->region, writable, fault->access == REGION_EXEC);
     /* A huge page is never shared, so never copied: it keeps its size. */
@@ -187,7 +189,6 @@ enum space_fault space_fault(struct address_space *space, vaddr_t address, uint3
 {
     mutex_lock(&space->mutex);
     enum space_fault result = fault_locked(space, address, access);
-    space->faults += result == SPACE_FAULT_DONE;
     mutex_unlock(&space->mutex);
     return result;
 }

@@ -41,6 +41,7 @@ bool huge_page_fill(struct address_space *space, const struct region *region, va
         return false;
     }
     space->pages_resident += PAGE_2M / PAGE_SIZE;
+    space->faults++;
     return true;
 }
 

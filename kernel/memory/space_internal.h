@@ -53,11 +53,11 @@ struct unmap_batch {
 void unmap_batch_add(struct unmap_batch *batch, struct frame *frame);
 void unmap_batch_finish(struct unmap_batch *batch);
 
-/* Take every page of [start, end) out of the table and give back the frames. Large leaves at the edges have been split. */
-void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end);
+/* Take every page of [start, end) out of the table and give back the frames; whether there were any. Large leaves at the edges have been split. The table pages stay. */
+bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end);
 
-/* Regions have gone. A table at the edge of what was unmapped stays, for what may come there next; every so often those in which no region lies are given back. */
-void space_tables_sweep(struct address_space *space);
+/* Give back the table pages that only [start, end), where no region is any more, needed. */
+void space_tables_prune(struct address_space *space, vaddr_t start, vaddr_t end);
 
 /* Cut regions at both ends of a range: -ENOMEM, then nothing that can be seen has changed. Remove the regions of a range that is cut so, with their pages. Every byte of a
  * range is in a region. */

@@ -39,10 +39,43 @@ int space_regions_cut(struct address_space *space, vaddr_t start, vaddr_t end)
     return error ? error : region_split_at(&space->regions, end);
 }
 
+static void range_prune(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    struct paging_flush flush = PAGING_FLUSH_NONE;
+
+    paging_prune(&space->paging, start, end, &flush);
+    if (flush.tables == PADDR_NONE)
+        return;
+    if (flush.start == flush.end) {
+        flush.start = start; /* any INVLPG drops the cached table entries too */
+        flush.end = start + PAGE_SIZE;
+    }
+    tlb_flush(space, &flush);
+    paging_flush_free_tables(&space->paging, &flush);
+}
+
+/* A table goes when no region touches what it covers: level by level, as long as that is so. */
+void space_tables_prune(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    for (unsigned level = 1; level < space->paging.levels; level++) {
+        uint64_t span = PAGING_SPAN(level + 1);
+        vaddr_t low = ROUND_DOWN(start, span), high = ROUND_UP(end, span);
+        struct region *after = region_find_from(&space->regions, end);
+        struct region *before = region_find_from(&space->regions, low);
+        if (before != NULL && before->start < start)
+            low = ROUND_UP(start, span);
+        if (after != NULL && after->start < high)
+            high = ROUND_DOWN(end, span);
+        if (low >= high)
+            return;
+        range_prune(space, low, high);
+    }
+}
+
 /* The regions of [start, end), which are cut at both ends, and their pages go. Cannot fail. */
 void space_regions_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    space_pages_drop(space, start, end);
+    bool dropped = space_pages_drop(space, start, end);
     for (struct region *region = region_find_from(&space->regions, start), *next;
          region != NULL && region->start < end; region = next) {
         next = region_next(region);
@@ -50,7 +83,9 @@ void space_regions_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         space->pages_mapped -= (region->end - region->start) / PAGE_SIZE;
         region_remove(&space->regions, region);
     }
-    space_tables_sweep(space);
+    /* Where nothing was filled in there are no tables but those that neighbours need. */
+    if (dropped)
+        space_tables_prune(space, start, end);
 }
 
 /* Linux's heuristic overcommit: only what can never be had is refused, a single mapping of more private memory than the machine has. */

@@ -52,19 +52,6 @@ static void entries_move(struct address_space *space, vaddr_t from, vaddr_t to, 
     tlb_flush(space, &flush);
 }
 
-static void prune(struct address_space *space, vaddr_t start, vaddr_t end)
-{
-    struct paging_flush flush = PAGING_FLUSH_NONE;
-
-    paging_prune(&space->paging, start, end, &flush);
-    bool tables = flush.tables != PADDR_NONE;
-    flush.start = start;
-    flush.end = start + PAGE_SIZE;
-    tlb_flush(space, &flush);
-    if (tables)
-        paging_flush_free_tables(&space->paging, &flush);
-}
-
 /* The region of [old, old+old_size), cut to it, is put at `to` with `new_size` bytes. */
 static int region_move(struct address_space *space, const struct region *properties, vaddr_t old,
                        uint64_t old_size, vaddr_t to, uint64_t new_size)
@@ -82,12 +69,13 @@ static int region_move(struct address_space *space, const struct region *propert
         error = tables_prepare(space, old, to, kept);
     struct region *region = error == 0 ? region_insert_apart(&space->regions, &moved) : NULL;
     if (region == NULL) {
-        prune(space, to, to + new_size);
+        space_tables_prune(space, to, to + new_size);
         return error ? error : -ENOMEM;
     }
     space->pages_mapped += new_size / PAGE_SIZE;
     entries_move(space, old, to, kept);
     space_regions_drop(space, old, old + old_size);
+    space_tables_prune(space, old, old + old_size);
     region_merge_both(&space->regions, region);
     return 0;
 }

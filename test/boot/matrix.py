@@ -24,6 +24,7 @@ class Row:
     program: list[str] = field(default_factory=lambda: ["hello"])  # what first.c is asked for
     probe: bool = False  # the loader carries the probe kernel, which holds boot_info.h against what it finds
     hostile: str = ""  # words for \hostile.txt: the loader is started by the hostile shim
+    debug_exit: bool = True  # QEMU's device for leaving with a status; without it the machine must end itself
     selftest: str = ""  # instead of the program: this word boots the kernel's own tests
     status: int = 42  # of the program; for a self-test QEMU's
     log: list[str] = field(default_factory=list)  # regular expressions that the kernel's log must match
@@ -55,6 +56,19 @@ def crashes(name: str, panic: str, *log: str, whole: bool = True, **changes) -> 
     return selftests(name, f"selftest={name}", status=35, display=[], log=report, **changes)
 
 
+def powers(name: str, words: str, way: str, **changes) -> Row:
+    """A machine that must switch itself off this way; with a reset it would go on for ever."""
+    return selftests(f"power-{name}", ONE_SELFTEST, status=0, words=words, debug_exit=False,
+                     extra=["-action", "reboot=reset"], log=[f"power: off by {way}"], **changes)
+
+
+def reboots(name: str, words: str, way: str, **changes) -> Row:
+    """A machine that must start anew this way: the firmware is heard again."""
+    again = rf"firmware: EDK II(?s:.*)power: reboot by {way}(?s:.*)firmware: EDK II"
+    return selftests(f"reboot-{name}", ONE_SELFTEST, words=f"end=reboot {words}", debug_exit=False,
+                     extra=["-action", "reboot=reset"], until=again, **changes)
+
+
 def traps(name: str, panic: str, *log: str, function: str = "", **changes) -> Row:
     """A crash by an exception: the report also has the registers, and the backtrace begins in `function`."""
     function = function or f"selftest_{name.replace('-', '_')}"
@@ -82,6 +96,7 @@ HOSTILITIES = [
     "graphics-unstarted",
 ]
 SECURE_BOOT = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
+ONE_SELFTEST = "selftest=symbols_name_a_function"
 # Without them the kernel must go other ways; the first five are protections.
 FEW_FEATURES = "smep,smap,umip,pge,pat,xsave,fsgsbase,erms,rdrand,tsc_deadline,arat"
 PROCESSORS = ["Conroe", "SandyBridge", "Haswell", "Skylake-Client", "Icelake-Server", "EPYC-Rome",
@@ -190,6 +205,15 @@ ROWS = [
           "<- the kernel must not execute a user page", function="with_memory"),
     traps("general-protection", "#GP general protection in the kernel"),
     traps("breakpoint", "#BP breakpoint in the kernel"),
+
+    # The way out without QEMU's device
+    powers("off", "", "UEFI ResetSystem"),
+    powers("off-five-levels", "levels=5", "UEFI ResetSystem", machine="pc"),
+    powers("off-acpi", "power=acpi", "ACPI S5"),
+    reboots("firmware", "", "UEFI ResetSystem"),
+    reboots("acpi", "power=acpi", "the ACPI reset register"),
+    reboots("keyboard", "power=keyboard", "the keyboard controller"),
+    reboots("triple-fault", "power=triple-fault", "a triple fault"),
 
     # Rarer machines
     *[probes(f"hostile-{word}", "matrix", hostile=word) for word in HOSTILITIES],

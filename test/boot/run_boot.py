@@ -31,7 +31,7 @@ POLL_SECONDS = 0.2
 
 def boot_of(row: Row, build: str, log: str) -> Boot:
     """What the row asks for, from what the build made."""
-    words = ["console=log", "debug-exit=0xf4"]
+    words = ["console=log", *(["debug-exit=0xf4"] if row.debug_exit else [])]
     if row.words:
         words.append(row.words)
     archive = None
@@ -113,7 +113,7 @@ def memory_failures(row: Row, log: str) -> list[str]:
 
 def counts_results(row: Row) -> bool:
     """The row's results are those of the self-tests that the machine runs: it speaks TAP."""
-    return bool(row.selftest) and not row.log
+    return bool(row.selftest) and not row.log and not row.until
 
 
 def report_results(row: Row, log: str, failures: list[str]) -> None:
