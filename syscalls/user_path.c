@@ -92,15 +92,6 @@ out:
     return error;
 }
 
-struct file *descriptor_file(int descriptor)
-{
-    struct process *process = current_process();
-
-    /* Only a process's own threads reach its table, and only they make more threads. */
-    return process->thread_count == 1 ? file_table_get_alone(process->files, descriptor)
-                                      : file_table_get(process->files, descriptor);
-}
-
 unsigned descriptor_limit(void)
 {
     uint64_t limit = current_process()->limits[RLIMIT_NOFILE][0];

@@ -126,14 +126,9 @@ int file_open(struct node *node, unsigned flags, struct file **file)
     return 0;
 }
 
-void file_put(struct file *file)
+void file_put_last(struct file *file, uint32_t references_before)
 {
-    if (file == NULL)
-        return;
-    uint32_t before = __atomic_fetch_sub(&file->references, 1, __ATOMIC_ACQ_REL);
-    ASSERT(before > 0, "an open file has a reference to drop");
-    if (before > 1)
-        return;
+    ASSERT(references_before == 1, "an open file has a reference to drop");
     if (file->operations->release != NULL)
         file->operations->release(file);
     node_put(file->node);
@@ -153,6 +148,18 @@ long file_check(const struct file *file, bool write, bool positioned)
     return (write ? file->operations->write : file->operations->read) != NULL ? 0 : -EINVAL;
 }
 
+typedef long file_move(struct file *file, struct buffer *buffer, uint64_t *position);
+
+/* At the file's own offset, which nobody else moves meanwhile. Apart, so that streams and devices do not pay for its registers. */
+static __attribute__((noinline)) long move_at_offset(struct file *file, file_move *move,
+                                                     struct buffer *buffer)
+{
+    mutex_lock(&file->offset_mutex);
+    long result = move(file, buffer, &file->offset);
+    mutex_unlock(&file->offset_mutex);
+    return result;
+}
+
 long file_read(struct file *file, struct buffer *to)
 {
     long result = file_check(file, false, false);
@@ -161,10 +168,7 @@ long file_read(struct file *file, struct buffer *to)
         return result;
     if (file->operations->position != POSITION_MOVES)
         return file->operations->read(file, to, NULL);
-    mutex_lock(&file->offset_mutex);
-    result = file->operations->read(file, to, &file->offset);
-    mutex_unlock(&file->offset_mutex);
-    return result;
+    return move_at_offset(file, file->operations->read, to);
 }
 
 long file_write(struct file *file, struct buffer *from)
@@ -175,10 +179,7 @@ long file_write(struct file *file, struct buffer *from)
         return result;
     if (file->operations->position != POSITION_MOVES)
         return file->operations->write(file, from, NULL);
-    mutex_lock(&file->offset_mutex);
-    result = file->operations->write(file, from, &file->offset);
-    mutex_unlock(&file->offset_mutex);
-    return result;
+    return move_at_offset(file, file->operations->write, from);
 }
 
 long file_read_at(struct file *file, struct buffer *to, uint64_t position)

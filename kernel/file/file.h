@@ -69,7 +69,18 @@ static inline struct file *file_get(struct file *file)
     return file;
 }
 
-void file_put(struct file *file);
+/* The end of an open file, whose last reference is being dropped. Only for file_put(). */
+void file_put_last(struct file *file, uint32_t references_before);
+
+/* Drop a reference; the last one closes. NULL is fine. */
+static inline void file_put(struct file *file)
+{
+    if (file == NULL)
+        return;
+    uint32_t before = __atomic_fetch_sub(&file->references, 1, __ATOMIC_ACQ_REL);
+    if (before <= 1)
+        file_put_last(file, before);
+}
 
 static inline bool file_readable(const struct file *file)
 {

@@ -120,13 +120,6 @@ void file_table_destroy(struct file_table *table)
     heap_free(table);
 }
 
-struct file *file_table_get_alone(struct file_table *table, int descriptor)
-{
-    if ((unsigned)descriptor >= table->size || table->files[descriptor] == NULL)
-        return NULL;
-    return file_get(table->files[descriptor]);
-}
-
 struct file *file_table_get(struct file_table *table, int descriptor)
 {
     spinlock_lock(&table->lock);

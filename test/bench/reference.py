@@ -25,7 +25,7 @@ OPERATIONS = [
     Operation("getpid", "getpid, with the library's syscall()", 344, 344, 90,
               "Chickadee 77, ToaruOS 241, xv6 581", 140),
     Operation("read-zero", "read 1 byte of /dev/zero", 687, 657, 220),
-    Operation("write-null", "write 1 byte to /dev/null", 611, 581, 200, "ToaruOS 399"),
+    Operation("write-null", "write 1 byte to /dev/null", 611, 581, 200, "ToaruOS 399", 250),
     Operation("yield", "sched_yield, two processes, each", 1929, 1856, 400,
               "ToaruOS 576, Chickadee 780, xv6 1581"),
     Operation("pipe-ping-pong", "pipe ping-pong, 1 byte, round trip", 12686, 13313, 2500,

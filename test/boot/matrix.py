@@ -59,12 +59,12 @@ def crashes(name: str, panic: str, *log: str, whole: bool = True, **changes) -> 
 def powers(name: str, words: str, way: str, **changes) -> Row:
     """A machine that must switch itself off this way; with a reset it would go on for ever."""
     return selftests(f"power-{name}", ONE_SELFTEST, status=0, words=words, debug_exit=False,
-                     extra=["-action", "reboot=reset"], log=[f"power: off by {way}"], **changes)
+                     extra=["-action", "reboot=reset"], log=[rf"power: off by {way}\n*$"], **changes)
 
 
 def reboots(name: str, words: str, way: str, **changes) -> Row:
     """A machine that must start anew this way: the firmware is heard again."""
-    again = rf"firmware: EDK II(?s:.*)power: reboot by {way}(?s:.*)firmware: EDK II"
+    again = rf"firmware: EDK II(?s:.*)power: reboot by {way}\n(?:(?!power: )(?s:.))*firmware: EDK II"
     return selftests(f"reboot-{name}", ONE_SELFTEST, words=f"end=reboot {words}", debug_exit=False,
                      extra=["-action", "reboot=reset"], until=again, **changes)
 

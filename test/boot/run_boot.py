@@ -3,6 +3,7 @@
 failure."""
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -165,6 +166,8 @@ def run_row(row: Row, build: str) -> int:
     folder = os.path.join(build, "boot-logs")
     os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, f"{row.name}.txt")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(log)  # the last run's words are not this one's
     boot = boot_of(row, build, log)
     if row.until:
         failures = failures_of_waiting(row, boot)
