@@ -46,6 +46,13 @@ static int memory_free_read(char **text, size_t *length)
     return text_give(text, length, lines, size);
 }
 
+static int fail_frame_read(char **text, size_t *length)
+{
+    char line[32];
+
+    return text_give(text, length, line, snprintf(line, sizeof(line), "%lu\n", frame_fail_pending()));
+}
+
 static int fail_frame_write(char *text)
 {
     uint64_t count;
@@ -61,7 +68,7 @@ void controls_register(void)
     static struct proc_text texts[] = {
         {.name = "memory_check", .read = memory_check_read},
         {.name = "memory_free", .read = memory_free_read},
-        {.name = "fail_frame", .write = fail_frame_write},
+        {.name = "fail_frame", .read = fail_frame_read, .write = fail_frame_write},
     };
     for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         proc_text_register(&texts[i]);

@@ -72,10 +72,12 @@ long sys_mmap(uint64_t address, uint64_t size, uint64_t protection, uint64_t fla
     int error = flags_check(flags);
     if (error != 0)
         return error;
-    if (size == 0 || PAGEOFFSET(offset) != 0)
+    if (PAGEOFFSET(offset) != 0)
         return -EINVAL;
     if (!(flags & MAP_ANONYMOUS))
         return file_mmap(address, size, how, &region, descriptor, offset);
+    if (size == 0)
+        return -EINVAL;
     if (size > USER_END)
         return -ENOMEM;
     if (shared && (region.backing = backing_shared_create(ROUND_UP(size, PAGE_SIZE))) == NULL)
@@ -124,12 +126,14 @@ long sys_madvise(uint64_t address, uint64_t size, int advice)
         return space_advise(current_space(), address, size, SPACE_DISCARD);
     case MADV_FREE:
         return space_advise(current_space(), address, size, SPACE_FREE);
+    case MADV_HUGEPAGE:
+        return space_advise(current_space(), address, size, SPACE_HUGE_PAGES);
+    case MADV_NOHUGEPAGE:
+        return space_advise(current_space(), address, size, SPACE_SMALL_PAGES);
     case MADV_NORMAL:
     case MADV_RANDOM:
     case MADV_SEQUENTIAL:
     case MADV_WILLNEED:
-    case MADV_HUGEPAGE:
-    case MADV_NOHUGEPAGE:
     case MADV_DONTDUMP:
     case MADV_DODUMP:
         return space_advise(current_space(), address, size, SPACE_NOTHING);
@@ -148,8 +152,11 @@ long sys_msync(uint64_t address, uint64_t size, int flags)
     if (PAGEOFFSET(address) != 0 || flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) ||
         (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
         return -EINVAL;
-    if (size > USER_END)
+    if (ROUND_UP(size, PAGE_SIZE) > USER_END)
         return -ENOMEM;
     /* The memory is the file: nothing has to be written back. */
-    return size == 0 || space_range_mapped(current_space(), address, ROUND_UP(size, PAGE_SIZE)) ? 0 : -ENOMEM;
+    return ROUND_UP(size, PAGE_SIZE) == 0 ||
+                   space_range_mapped(current_space(), address, ROUND_UP(size, PAGE_SIZE))
+               ? 0
+               : -ENOMEM;
 }

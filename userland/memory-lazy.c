@@ -78,6 +78,7 @@ static void sparse(void)
     unsigned char *memory = mmap(NULL, BIG, READ_WRITE, ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (!check_that(memory != MAP_FAILED, "64 GiB cannot be promised"))
         return;
+    check_result("MADV_NOHUGEPAGE", madvise(memory, BIG, MADV_NOHUGEPAGE), 0);
     begin();
     long free = memory_frames("free");
     for (uint64_t at = 0; at < BIG; at += BIG_STEP)

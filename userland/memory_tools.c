@@ -60,9 +60,22 @@ int memory_file(size_t size)
     return file;
 }
 
+/* By words where they are aligned: some programs look at all memory there is. */
 bool memory_is(const unsigned char *from, size_t size, unsigned char value)
 {
-    return size == 0 || (from[0] == value && memcmp(from, from + 1, size - 1) == 0);
+    const uint64_t word = value * UINT64_C(0x0101010101010101);
+    const unsigned char *end = from + size;
+
+    for (; from < end && (uintptr_t)from % sizeof(word) != 0; from++)
+        if (*from != value)
+            return false;
+    for (; (size_t)(end - from) >= sizeof(word); from += sizeof(word))
+        if (*(const uint64_t *)(const void *)from != word)
+            return false;
+    for (; from < end; from++)
+        if (*from != value)
+            return false;
+    return true;
 }
 
 long memory_faults(void)
@@ -132,6 +145,13 @@ bool memory_expect_sound(const char *what)
         return true;
     check_that(control_read("memory_check", text), CONTROLS "memory_check cannot be read");
     return check_that(strcmp(text, "0\n") == 0, "%s: memory_check finds violations: %s", what, text);
+}
+
+long memory_control_read(const char *name)
+{
+    char text[TEXT_MAX];
+
+    return control_read(name, text) ? strtol(text, NULL, 10) : -1;
 }
 
 void memory_control(const char *name, long value)

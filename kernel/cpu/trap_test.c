@@ -172,13 +172,19 @@ static void step_on(void *argument)
     recover_steps++;
 }
 
-/* Foreign code that loses even its stack. */
+/* Foreign code that loses even its stack, with flags that would hurt. */
 static void lose_stack(void *argument)
 {
     (void)argument;
-    __asm__ volatile("std; xorl %%esp, %%esp; xorl %%ebp, %%ebp; movl $0x5ec4e7, %%ebx; pushq %%rax; ud2"
+    __asm__ volatile("pushfq\n\t"
+                     "orq %[flags], (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "xorl %%esp, %%esp\n\t"
+                     "xorl %%ebp, %%ebp\n\t"
+                     "movl $0x5ec4e7, %%ebx\n\t"
+                     "pushq %%rax"
                      :
-                     :
+                     : [flags] "r"(RFLAGS_DF | RFLAGS_AC | RFLAGS_NT)
                      : "memory");
 }
 
@@ -210,7 +216,7 @@ SELFTEST(trap_recovery_ends_calls_that_fault)
     CHECK(!recovered_call(jump_to, (void *)USER_BASE));
     CHECK(!recovered_call(jump_to, (void *)NON_CANONICAL));
     CHECK(!recovered_call(lose_stack, NULL)); /* #DF */
-    CHECK_EQ(read_rflags() & (RFLAGS_IF | RFLAGS_DF), RFLAGS_IF);
+    CHECK_EQ(read_rflags() & (RFLAGS_IF | RFLAGS_DF | RFLAGS_AC | RFLAGS_NT), RFLAGS_IF);
     /* After it a fault is a bug again. */
     CHECK(cpu_current()->recovery == NULL);
     CHECK(recovered_call(step_on, NULL));

@@ -67,11 +67,13 @@ int must_check space_protect(struct address_space *space, vaddr_t address, uint6
 int must_check space_move(struct address_space *space, vaddr_t old, uint64_t old_size, uint64_t new_size,
                           unsigned how, vaddr_t *address);
 
-/* madvise: what to do with the pages of a range. -EINVAL; -ENOMEM when part of it is not mapped (the rest is done). */
+/* madvise: what to do with the pages of a range. -EINVAL; -ENOMEM when part of it is not mapped (the rest is done), or when there is no memory. */
 enum space_advice {
-    SPACE_NOTHING, /* only check the range */
-    SPACE_DISCARD, /* private pages read as zeroes, or as their file, again */
-    SPACE_FREE,    /* the same, for anonymous private memory only */
+    SPACE_NOTHING,     /* only check the range */
+    SPACE_DISCARD,     /* private pages read as zeroes, or as their file, again */
+    SPACE_FREE,        /* the same, for anonymous private memory only */
+    SPACE_SMALL_PAGES, /* no huge pages from now on; those that are there stay */
+    SPACE_HUGE_PAGES,  /* huge pages where they fit */
 };
 int must_check space_advise(struct address_space *space, vaddr_t address, uint64_t size,
                             enum space_advice advice);

@@ -45,6 +45,11 @@ void frame_fail_after(uint64_t n)
     __atomic_store_n(&fail_countdown, n, __ATOMIC_RELAXED);
 }
 
+uint64_t frame_fail_pending(void)
+{
+    return __atomic_load_n(&fail_countdown, __ATOMIC_RELAXED);
+}
+
 static bool failure_injected(void)
 {
     if (__builtin_expect(__atomic_load_n(&fail_countdown, __ATOMIC_RELAXED) == 0, 1))
@@ -103,6 +108,17 @@ static struct frame *single_alloc(void)
     return frame;
 }
 
+/* A free frame becomes the first of a block in use. */
+static void frame_begin(struct frame *frame, unsigned order, enum frame_owner owner)
+{
+    ASSERT(frame->owner == FRAME_FREE && frame->count == 0, "frame %#lx was free", frame_pa(frame));
+    frame->owner = (uint8_t)owner;
+    frame->order = (uint8_t)order;
+    frame->flags = 0;
+    frame->count = 1;
+    frame->owner_data = NULL;
+}
+
 /* --- frames cleared ahead, by idle CPUs: free like those in the caches --- */
 
 #define ZEROED_MAX 128
@@ -132,9 +148,11 @@ bool frame_zero_ahead(void)
 {
     if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) >= ZEROED_MAX || !frame_plenty())
         return false;
-    struct frame *frame = frame_alloc(FRAME_KERNEL);
+    /* Not frame_alloc(): a failure that is injected is for those who need the frame. */
+    struct frame *frame = single_alloc();
     if (frame == NULL)
         return false;
+    frame_begin(frame, 0, FRAME_KERNEL);
     page_clear(frame_pointer(frame));
     spinlock_lock(&zeroed.lock);
     bool room = zeroed.count < ZEROED_MAX;
@@ -157,17 +175,6 @@ static struct frame *order_alloc(unsigned order)
     struct frame *frame = block_alloc(order);
     spinlock_unlock(&frame_lock);
     return frame;
-}
-
-/* A free frame becomes the first of a block in use. */
-static void frame_begin(struct frame *frame, unsigned order, enum frame_owner owner)
-{
-    ASSERT(frame->owner == FRAME_FREE && frame->count == 0, "frame %#lx was free", frame_pa(frame));
-    frame->owner = (uint8_t)owner;
-    frame->order = (uint8_t)order;
-    frame->flags = 0;
-    frame->count = 1;
-    frame->owner_data = NULL;
 }
 
 struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)

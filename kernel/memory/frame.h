@@ -119,6 +119,9 @@ void frame_each_chunk(void (*visit)(struct frame *first, uint64_t count, void *c
 /* Test and debugging aid: let the n-th allocation from now on fail (0: never), as `fail=frame,N` does. */
 void frame_fail_after(uint64_t n);
 
+/* Allocations until that failure; 0: it has happened, or none was asked for. */
+uint64_t frame_fail_pending(void);
+
 const char *frame_owner_name(enum frame_owner owner);
 
 #endif

@@ -27,7 +27,7 @@ bool huge_page_fill(struct address_space *space, const struct region *region, va
     vaddr_t start = ROUND_DOWN(va, PAGE_2M);
     struct vmiter it;
 
-    if (region->backing != NULL || region->flags & (REGION_SHARED | REGION_GROWS_DOWN) ||
+    if (region->backing != NULL || region->flags & (REGION_SHARED | REGION_GROWS_DOWN | REGION_SMALL_PAGES) ||
         start < region->start || region->end - start < PAGE_2M || region->protection & REGION_EXEC ||
         switched_off() || !frame_plenty() || !range_empty(space, start, &it))
         return false;

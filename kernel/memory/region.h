@@ -12,14 +12,15 @@
 #include "paging/types.h"
 
 /* Protection, the values of Linux's PROT_*. */
-#define REGION_READ       1u
-#define REGION_WRITE      2u
-#define REGION_EXEC       4u
+#define REGION_READ        1u
+#define REGION_WRITE       2u
+#define REGION_EXEC        4u
 
 /* Flags. */
-#define REGION_SHARED     (1u << 0) /* writes are seen by all who map the backing */
-#define REGION_GROWS_DOWN (1u << 1) /* a stack */
-#define REGION_NO_RESERVE (1u << 2) /* may promise more memory than there is */
+#define REGION_SHARED      (1u << 0) /* writes are seen by all who map the backing */
+#define REGION_GROWS_DOWN  (1u << 1) /* a stack */
+#define REGION_NO_RESERVE  (1u << 2) /* may promise more memory than there is */
+#define REGION_SMALL_PAGES (1u << 3) /* no huge pages from now on */
 
 struct region {
     RB_ENTRY(region) node;

@@ -20,15 +20,34 @@ static int part_discard(struct address_space *space, struct region *region, vadd
     return error;
 }
 
+/* Set or clear a flag of the regions of [start, end). */
+static int page_size_advise(struct address_space *space, vaddr_t start, vaddr_t end, bool small)
+{
+    int error = space_regions_cut(space, start, end);
+
+    if (error != 0)
+        return error;
+    struct region *region = region_find_from(&space->regions, start);
+    for (; region != NULL && region->start < end; region = region_next(region)) {
+        region->flags = small ? region->flags | REGION_SMALL_PAGES : region->flags & ~REGION_SMALL_PAGES;
+        region = region_merge(&space->regions, region);
+    }
+    if (region != NULL)
+        region_merge(&space->regions, region);
+    return 0;
+}
+
 int space_advise(struct address_space *space, vaddr_t address, uint64_t size, enum space_advice advice)
 {
     vaddr_t end = address + ROUND_UP(size, PAGE_SIZE), at = address;
     int error = 0;
     bool hole = false;
 
-    if (PAGEOFFSET(address) != 0 || end < address)
+    if (PAGEOFFSET(address) != 0 || end < address || (size != 0 && end == address))
         return -EINVAL;
     mutex_lock(&space->mutex);
+    if ((advice == SPACE_SMALL_PAGES || advice == SPACE_HUGE_PAGES) && address != end && end <= USER_END)
+        error = page_size_advise(space, address, end, advice == SPACE_SMALL_PAGES);
     for (struct region *region = region_find_from(&space->regions, address);
          region != NULL && region->start < end && error == 0; region = region_next(region)) {
         vaddr_t from = region->start > at ? region->start : at;

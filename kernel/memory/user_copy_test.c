@@ -76,28 +76,33 @@ SELFTEST(user_copy_carries_every_byte)
 }
 
 /* Over the edge into the hole: it says how far it came, and that far is right. Up to a word of what could have been copied may be missing. */
-static void over_the_edge(struct address_space *space)
+static void edge_check(struct address_space *space, unsigned before, unsigned after)
 {
     static uint8_t back[STRETCH * 2];
+    vaddr_t start = HOLE - before;
+    size_t size = before + after;
 
+    CHECK_EQ(clear_user(user_pointer(void, HOLE - STRETCH), STRETCH), 0);
+    size_t left = copy_to_user_partial(user_pointer(void, start), bytes, size);
+    CHECK(left >= after && left < after + 8 && left <= size);
+    CHECK_EQ(space_read(space, back, start, size - left), 0);
+    CHECK_EQ(memcmp(back, bytes, size - left), 0);
+    CHECK_EQ(copy_to_user(user_pointer(void, start), bytes, size), -EFAULT);
+
+    memset(back, 0xee, sizeof(back));
+    left = copy_from_user_partial(back, user_pointer(void, start), size);
+    CHECK(left >= after && left < after + 8 && left <= size);
+    CHECK_EQ(memcmp(back, bytes, size - left), 0);
+    CHECK_EQ(back[before], 0xee);
+    CHECK_EQ(clear_user(user_pointer(void, start), size), -EFAULT);
+}
+
+static void over_the_edge(struct address_space *space)
+{
     pattern_make();
-    for (unsigned before = 0; before <= STRETCH; before++) {
-        vaddr_t start = HOLE - before;
-        size_t size = before + 9;
-        CHECK_EQ(clear_user(user_pointer(void, HOLE - STRETCH), STRETCH), 0);
-        size_t left = copy_to_user_partial(user_pointer(void, start), bytes, size);
-        CHECK(left >= 9 && left < 9 + 8 && left <= size);
-        CHECK_EQ(space_read(space, back, start, size - left), 0);
-        CHECK_EQ(memcmp(back, bytes, size - left), 0);
-        CHECK_EQ(copy_to_user(user_pointer(void, start), bytes, size), -EFAULT);
-
-        memset(back, 0xee, sizeof(back));
-        left = copy_from_user_partial(back, user_pointer(void, start), size);
-        CHECK(left >= 9 && left < 9 + 8 && left <= size);
-        CHECK_EQ(memcmp(back, bytes, size - left), 0);
-        CHECK_EQ(back[before], 0xee);
-        CHECK_EQ(clear_user(user_pointer(void, start), size), -EFAULT);
-    }
+    for (unsigned before = 0; before <= STRETCH; before++)
+        for (unsigned after = 1; after <= 10; after++)
+            edge_check(space, before, after);
 }
 
 SELFTEST(user_copy_stops_at_a_hole)

@@ -59,12 +59,12 @@ def crashes(name: str, panic: str, *log: str, whole: bool = True, **changes) -> 
 def powers(name: str, words: str, way: str, **changes) -> Row:
     """A machine that must switch itself off this way; with a reset it would go on for ever."""
     return selftests(f"power-{name}", ONE_SELFTEST, status=0, words=words, debug_exit=False,
-                     extra=["-action", "reboot=reset"], log=[f"power: off by {way}"], **changes)
+                     extra=["-action", "reboot=reset"], log=[rf"power: off by {way}\n*$"], **changes)
 
 
 def reboots(name: str, words: str, way: str, **changes) -> Row:
     """A machine that must start anew this way: the firmware is heard again."""
-    again = rf"firmware: EDK II(?s:.*)power: reboot by {way}(?s:.*)firmware: EDK II"
+    again = rf"firmware: EDK II(?s:.*)power: reboot by {way}\n(?:(?!power: )(?s:.))*firmware: EDK II"
     return selftests(f"reboot-{name}", ONE_SELFTEST, words=f"end=reboot {words}", debug_exit=False,
                      extra=["-action", "reboot=reset"], until=again, **changes)
 
@@ -176,11 +176,13 @@ ROWS = [
     selftests("selftest-racing", cpus=4, memory="512M", deterministic=False),
     # Deliberate ends: each must tell what happened, where, and who was running
     crashes("panic", "deliberate, number 42", "at kernel/debug/panic_test.c:"),
-    crashes("assertion", r"frame 0x1f3000 counts its mappings: frames == 2u is false: left 0x3 \(3\), right 0x2"),
+    crashes("assertion",
+            r"frame 0x1f3000 counts its mappings: frames == 2u is false: left 0x3 \(3\), right 0x2"),
     crashes("panic-in-panic", "the first of two", "panic while reporting a panic: the reporter fails too",
             whole=False),
     crashes("panic-in-log", "a sink fails"),
-    crashes("lock-order", 'lock order: "test outer".*wanted at selftest_lock_order.*while holding "test inner"'),
+    crashes("lock-order",
+            'lock order: "test outer".*wanted at selftest_lock_order.*while holding "test inner"'),
     crashes("lock-twice", 'lock order: "test outer".*while holding "test outer"',
             'holds lock "test outer" taken at selftest_lock_twice'),
     crashes("lock-not-held", 'lock "test outer" is released by the CPU that holds it'),
@@ -191,13 +193,15 @@ ROWS = [
     crashes("frame-put-twice", r"frame 0x[0-9a-f]+ \(free\) is given back by one who has it"),
     crashes("heap-free-twice", "heap object 0x[0-9a-f]+ is given back once"),
     crashes("heap-free-inside-object", "a heap object begins where it was given"),
-    traps("double-fault", "#DF double fault in the kernel", "guard page of a kernel stack: the stack overflowed",
+    traps("double-fault", "#DF double fault in the kernel",
+          "guard page of a kernel stack: the stack overflowed",
           function="descend"),
     traps("page-fault", "page fault at 0x10 in the kernel", "walk of 0x10 for a kernel read",
           "<- nothing is mapped there"),
     traps("write-to-text", "page fault at 0xffffffff80000000 in the kernel, error code 0x3",
           "for a kernel write", "level 1: .*<- the page is not writable"),
-    traps("execute-data", "page fault at 0x[0-9a-f]+ in the kernel, error code 0x11", "for a kernel instruction fetch",
+    traps("execute-data", "page fault at 0x[0-9a-f]+ in the kernel, error code 0x11",
+          "for a kernel instruction fetch",
           "level 1: .*<- the page is not executable", function="selftest_run"),
     traps("user-access", "page fault at 0x20000000 in the kernel, error code 0x1",
           "<- the kernel must not touch a user page now", function="read_directly"),

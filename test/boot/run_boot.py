@@ -3,6 +3,7 @@
 failure."""
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -165,6 +166,8 @@ def run_row(row: Row, build: str) -> int:
     folder = os.path.join(build, "boot-logs")
     os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, f"{row.name}.txt")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(log)  # the last run's words are not this one's
     boot = boot_of(row, build, log)
     if row.until:
         failures = failures_of_waiting(row, boot)
@@ -180,7 +183,8 @@ def run_row(row: Row, build: str) -> int:
         report_results(row, log, failures)
     if not failures:
         return 0
-    words = [f"--- end of {log}", *log_tail(log).split("\n"), "---", *(f"{row.name}: {why}" for why in failures)]
+    words = [f"--- end of {log}", *log_tail(log).split("\n"), "---",
+             *(f"{row.name}: {why}" for why in failures)]
     comment = "# " if counts_results(row) else ""
     print("\n".join(comment + line for line in words))
     return 1
@@ -188,7 +192,8 @@ def run_row(row: Row, build: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="suite, name, time limit and meson's protocol of each row")
+    parser.add_argument("--list", action="store_true",
+                        help="suite, name, time limit and meson's protocol of each row")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build directory")
     parser.add_argument("row", nargs="?")
     arguments = parser.parse_args()

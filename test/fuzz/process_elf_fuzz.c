@@ -57,8 +57,8 @@ static void segment_lend(Elf64_Phdr *segment, size_t size, vaddr_t *next)
         segment->p_memsz = segment->p_filesz + segment->p_memsz % (3 * PAGE_SIZE);
     }
     if (help < 4)
-        segment->p_vaddr =
-            ROUND_UP(*next + segment->p_vaddr % (4 * PAGE_SIZE), PAGE_SIZE) + PAGEOFFSET(segment->p_offset);
+        segment->p_vaddr = ROUND_UP(*next + segment->p_vaddr % (4 * PAGE_SIZE) - PAGE_SIZE / 2, PAGE_SIZE) +
+                           PAGEOFFSET(segment->p_offset);
     *next = segment->p_vaddr + segment->p_memsz;
 }
 
