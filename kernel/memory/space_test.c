@@ -349,7 +349,7 @@ SPACE_TEST(space_fork_shares_until_written)
 /* A child of a child of ...: each page is counted once for each space, and the tree may end in any order. */
 SPACE_TEST(space_fork_counts_every_holder)
 {
-    struct address_space *child[8];
+    struct address_space *child[8] = {NULL};
     uint64_t value = 42;
     unsigned count = 0, wrong = 0;
 
