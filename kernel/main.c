@@ -13,6 +13,7 @@
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
+#include "kernel/memory/survey.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
 #include "kernel/process/scheduler.h"
@@ -46,6 +47,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
 
     machine_devices_start(boot);
     walk_report_in_panics();
+    survey_start(boot);
     kernel_space_drop_low();
     zero_frame_make();
     scheduler_start();
