@@ -18,6 +18,7 @@
 #include "kernel/process/fault.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/screen_refresh.h"
+#include "kernel/view/viewer.h"
 #include "syscalls/syscall.h"
 
 _Noreturn void kernel_main(paddr_t boot_info);
@@ -54,6 +55,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     screen_refresh_start();
     process_faults_start();
     syscall_start();
+    viewer_start();
     first_process_prepare(boot);
     scheduler_idle();
 }

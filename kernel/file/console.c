@@ -12,12 +12,13 @@
 #include "kernel/debug/log.h"
 #include "kernel/device/clock.h"
 #include "kernel/device/console.h"
-#include "kernel/device/screen.h"
 #include "kernel/device/serial.h"
 #include "kernel/file/character_device.h"
 #include "kernel/file/file.h"
 #include "kernel/file/node.h"
 #include "kernel/file/terminal.h"
+#include "kernel/lib/options.h"
+#include "kernel/lib/string.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
 #include "kernel/process/wait_queue.h"
@@ -40,6 +41,7 @@ static struct {
     struct winsize window;
     int foreground;      /* process group that ^C goes to */
     struct mutex output; /* keeps one write() in one piece */
+    bool serial_terminal; /* someone sits at COM1 (console=serial) */
 } console = {
     .lock = SPINLOCK_INIT(LOCK_DEVICE, "console"),
     .readers = WAIT_QUEUE_INIT(console.readers),
@@ -191,6 +193,10 @@ static long console_write_file(struct file *file, struct buffer *from, uint64_t 
             break;
     }
     mutex_unlock(&console.output);
+    /* With a terminal on the serial line, it is that one that answers. */
+    size_t size = console.serial_terminal ? 0 : console_take_reply(CONSOLE_SHELL, made);
+    if (size > 0)
+        console_input((const uint8_t *)made, size);
     return done > 0 ? (long)done : error;
 }
 
@@ -357,13 +363,17 @@ static struct character_device tty_device = {
 
 void console_start(bool receive)
 {
-    bool screen = screen_present();
+    unsigned rows = ROWS_DEFAULT, columns = COLUMNS_DEFAULT;
 
+    console_terminal_size(CONSOLE_SHELL, &rows, &columns);
+    const char *where = option_value("console");
+
+    console.serial_terminal = where != NULL && strcmp(where, "serial") == 0;
     mutex_init(&console.output, MUTEX_NODE, "console output");
     terminal_init(&console.terminal);
     console.window = (struct winsize){
-        .ws_row = (unsigned short)(screen ? screen_rows() : ROWS_DEFAULT),
-        .ws_col = (unsigned short)(screen ? screen_columns() : COLUMNS_DEFAULT),
+        .ws_row = (unsigned short)rows,
+        .ws_col = (unsigned short)columns,
     };
     character_device_register(&console_device);
     character_device_register(&tty_device);

@@ -31,7 +31,7 @@ enum {
 static const char *const names[VIEW_LENSES] = {"owner", "permission", "sharing", "heat", "size", "tables"};
 
 static const char *const legends[VIEW_LENSES] = {
-    ". free  K kernel  R reserved  C console  F file  S shared  0 zero  L leaked  * wrong",
+    ". free K kernel R reserved C console F file S shared 0 zero L leaked * wrong",
     ". none  r read  w write  x execute  ! both  - no right  R W X the kernel's own",
     ". not mapped  1-9 + mappings  W copied when written  S shared memory  0 zero page",
     ". not mapped  D dirty  A accessed  c neither",
