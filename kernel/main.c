@@ -8,6 +8,7 @@
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/log.h"
 #include "kernel/first_process.h"
+#include "kernel/keys.h"
 #include "kernel/lib/options.h"
 #include "kernel/machine.h"
 #include "kernel/memory/frame.h"
@@ -56,6 +57,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     process_faults_start();
     syscall_start();
     viewer_start();
+    keys_start();
     first_process_prepare(boot);
     scheduler_idle();
 }
