@@ -30,6 +30,11 @@ struct place {
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_CONSOLE, "console"); /* holds all below, and the screen */
 static struct place serial_place, screen_place;
+static struct teletype teletypes[CONSOLE_TERMINALS];
+static bool exists[CONSOLE_TERMINALS];
+static enum console_terminal shown;
+static bool split;
+
 static unsigned process_places = CONSOLE_SERIAL | CONSOLE_SCREEN;
 
 static struct {
@@ -100,11 +105,6 @@ static void serial_text(const char *text, size_t size)
 #define SPLIT_HEIGHT 25
 #define SHELL_HEIGHT 12 /* and what must be left for the shell */
 
-static struct teletype teletypes[CONSOLE_TERMINALS];
-static bool exists[CONSOLE_TERMINALS];
-static enum console_terminal shown;
-static bool split;
-
 static void terminal_start(enum console_terminal terminal, unsigned rows, unsigned columns, unsigned history,
                            void *(*allocate)(size_t size))
 {
@@ -166,11 +166,28 @@ static void screen_text(const char *text, size_t size)
         place_follow(&screen_place, *text++);
 }
 
+static void panes_show(void);
+
+/* Whatever was looked at: a panic is written on the first terminal, at its present end. */
+static void panic_show(void)
+{
+    static bool done;
+
+    if (done || !exists[CONSOLE_SHELL])
+        return;
+    done = true;
+    teletypes[CONSOLE_SHELL].grid.back = 0;
+    shown = CONSOLE_SHELL;
+    panes_show();
+}
+
 /* After text for the screen. */
 static void screen_show_soon(void)
 {
     if (!screen_dirty())
         return;
+    if (panic_in_progress())
+        panic_show();
     if (refresh.immediately || panic_in_progress()) {
         screen_update();
     } else if (refresh.wanted != NULL) {

@@ -12,6 +12,7 @@
 #include "kernel/file/contents.h"
 #include "kernel/file/file.h"
 #include "kernel/file/file_table.h"
+#include "kernel/file/log_device.h"
 #include "kernel/file/node.h"
 #include "kernel/file/path.h"
 #include "kernel/file/proc.h"
@@ -38,6 +39,7 @@ int files_start(const struct files_options *options)
     if (options->memory_limit != 0)
         contents_set_limit(options->memory_limit);
     memory_devices_register();
+    log_device_register();
     console_start(options->console_input);
     serial_streams = options->serial_streams;
     if (serial_streams)
