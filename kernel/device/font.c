@@ -215,9 +215,9 @@ static const struct {
     uint16_t wanted;
     char instead;
 } stand_ins[] = {
-    {0x25ba, '>'}, {0x25c4, '<'}, {0x25b2, '^'}, {0x25bc, 'v'}, {0x00e5, 'a'}, {0x00ec, 'i'},
-    {0x00c5, 'A'}, {0x00f2, 'o'}, {0x2022, '*'}, {0x25cb, 'o'}, {0x2192, '>'}, {0x2190, '<'},
-    {0x25c6, '*'}, {0x23ba, '-'}, {0x23bb, '-'}, {0x23bc, '-'}, {0x23bd, '_'},
+    {0x25ba, '>'}, {0x25c4, '<'}, {0x25b2, '^'}, {0x25bc, 'v'}, {0x00e5, 'a'}, {0x00ec, 'i'}, {0x00c5, 'A'},
+    {0x00f2, 'o'}, {0x2022, '*'}, {0x25cb, 'o'}, {0x2192, '>'}, {0x2190, '<'}, {0x25c6, '*'}, {0x2593, '#'},
+    {0x2584, '_'}, {0x2580, '^'}, {0x23ba, '-'}, {0x23bb, '-'}, {0x23bc, '-'}, {0x23bd, '_'},
 };
 
 static uint32_t stand_in(const struct font_map *map, uint32_t character)
