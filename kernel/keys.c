@@ -11,10 +11,12 @@
 #include "kernel/device/power.h"
 #include "kernel/file/console.h"
 #include "kernel/lib/options.h"
+#include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/memory_check.h"
 #include "kernel/process/process.h"
+#include "kernel/process/scheduler.h"
 #include "kernel/process/wait_queue.h"
-#include "kernel/view/usage.h"
 #include "kernel/view/viewer.h"
 
 static struct {
@@ -77,16 +79,11 @@ static void memory_tell(void)
 
 static void check_tell(void)
 {
-    struct usage *usage = usage_gather();
+    int violations;
 
-    if (usage == NULL) {
-        log_warning("memory check: there is no memory for it");
-        return;
-    }
-    for (unsigned i = 0; i < usage->error_count && i < USAGE_ERRORS_MAX; i++)
-        log_error("memory check: %s", usage->errors[i]);
-    log_info("memory check: %u errors, %lu pages leaked", usage->error_count, usage->leaked);
-    usage_free(usage);
+    while ((violations = memory_check()) == -EAGAIN)
+        scheduler_yield();
+    log_info("memory check: %d violations", violations);
 }
 
 static void magic_run(void *nothing)

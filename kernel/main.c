@@ -5,16 +5,18 @@
 #include "kernel/cpu/features.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/random.h"
+#include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/log.h"
 #include "kernel/first_process.h"
 #include "kernel/keys.h"
 #include "kernel/lib/options.h"
 #include "kernel/machine.h"
+#include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
-#include "kernel/memory/survey.h"
+#include "kernel/memory/space_visit.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
 #include "kernel/process/scheduler.h"
@@ -26,6 +28,7 @@ _Noreturn void kernel_main(paddr_t boot_info);
 
 _Noreturn void kernel_main(paddr_t boot_info)
 {
+    uint64_t entered = rdtsc();
     const struct boot_info *boot = direct_map(boot_info);
 
     cpu_tables_load(&boot_cpu, cpu_tables_boot());
@@ -40,18 +43,21 @@ _Noreturn void kernel_main(paddr_t boot_info)
     fpu_start();
 
     kernel_space_describe(boot);
+    firmware_reset_note(boot);
     frames_start(boot);
     kernel_space_start();
     machine_symbols_start(boot);
     machine_screen_start(boot);
-    boot_report(boot);
+    boot_report(boot, entered);
+    cpu_features_log();
     random_start(boot->random_seed, sizeof(boot->random_seed));
 
     machine_devices_start(boot);
     walk_report_in_panics();
-    survey_start(boot);
+    space_visit_start(boot);
     kernel_space_drop_low();
     zero_frame_make();
+    firmware_reset_start(boot);
     scheduler_start();
     screen_refresh_start();
     process_faults_start();

@@ -126,6 +126,11 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *tables)
     trap_table_load();
 }
 
+uint64_t cpu_interrupt_stack_guard(const struct cpu_tables *tables, unsigned stack)
+{
+    return (uint64_t)tables->interrupt_stack[stack].guard;
+}
+
 void cpu_set_kernel_stack(uint64_t top)
 {
     struct cpu *cpu = cpu_current();

@@ -37,6 +37,9 @@ uint64_t cpu_tables_size(void);
 extern struct cpu boot_cpu;
 struct cpu_tables *cpu_tables_boot(void);
 
+/* The page below an interrupt stack (0 .. IST_COUNT-1), which kernel/memory unmaps. */
+uint64_t cpu_interrupt_stack_guard(const struct cpu_tables *tables, unsigned stack);
+
 /* Where traps from user mode start: into the TSS, and for the system-call entry. */
 void cpu_set_kernel_stack(uint64_t top);
 

@@ -15,7 +15,7 @@ enum lock_rank {
     LOCK_FILE_TABLE = 30,
     LOCK_FILE = 32,
     LOCK_DEVICE = 34, /* a character device's buffers */
-    LOCK_SPACE = 40,  /* an address space's regions and tables */
+    LOCK_SPACES = 42, /* the list of address spaces */
     LOCK_WAIT_QUEUE = 50,
     LOCK_TIMERS = 55,
     LOCK_RUN_QUEUE = 60,

@@ -16,6 +16,7 @@
 #include "kernel/file/node.h"
 #include "kernel/file/path.h"
 #include "kernel/file/proc.h"
+#include "kernel/file/proc_view.h"
 #include "kernel/file/serial_stream.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/direct_map.h"
@@ -40,6 +41,7 @@ int files_start(const struct files_options *options)
         contents_set_limit(options->memory_limit);
     memory_devices_register();
     log_device_register();
+    proc_view_register();
     console_start(options->console_input);
     serial_streams = options->serial_streams;
     if (serial_streams)

@@ -144,7 +144,7 @@ static struct wait_queue *kmsg_queue(struct file *file)
 }
 
 static const struct file_operations kmsg_operations = {
-    .read = kmsg_read, .write = kmsg_write, .ready = kmsg_ready, .queue = kmsg_queue, .seekable = true};
+    .read = kmsg_read, .write = kmsg_write, .ready = kmsg_ready, .queue = kmsg_queue, .position = POSITION_MOVES};
 
 static struct character_device kmsg_device = {
     .name = "kmsg",

@@ -4,7 +4,7 @@
 #include <asm/errno.h>
 
 #include "kernel/file/node.h"
-#include "kernel/file/proc_system.h"
+#include "kernel/file/proc_sys.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/string.h"
@@ -108,7 +108,7 @@ static int root_lookup(struct node *directory, const char *name, size_t length, 
     if (name_is(name, length, "self"))
         return node_make(S_IFLNK | 0777, 0, &self_operations, NULL, child);
     if (name_is(name, length, "sys"))
-        return proc_system_make(directory, child);
+        return proc_sys_create(directory, child);
     int pid = pid_parse(name, length);
     struct process *process = pid > 0 ? process_find(pid) : NULL;
     if (process == NULL)
@@ -131,17 +131,17 @@ static int pid_visit(struct process *process, void *context)
     return 0;
 }
 
-/* Positions 2 and 3 are "self" and "sys", then each process stands at its id plus 4, so that a listing survives processes that come and go. */
+/* Position 2 is "self", 3 is "sys", then each process stands at its id plus 4, so that a listing survives processes that come and go. */
 static int root_list(struct node *directory, uint64_t *position, directory_emit *emit, void *context)
 {
-    const uint64_t system = DIRECTORY_POSITION_FIRST + 1, first_pid = system + 1;
+    const uint64_t first_pid = DIRECTORY_POSITION_FIRST + 2;
 
     if (*position == DIRECTORY_POSITION_FIRST) {
-        if (!emit(context, "self", 4, directory->inode + 1, S_IFLNK, system))
+        if (!emit(context, "self", 4, directory->inode + 1, S_IFLNK, *position + 1))
             return 0;
-        *position = system;
+        ++*position;
     }
-    if (*position == system) {
+    if (*position == DIRECTORY_POSITION_FIRST + 1) {
         if (!emit(context, "sys", 3, directory->inode + 2, S_IFDIR, first_pid))
             return 0;
         *position = first_pid;

@@ -1,68 +1,30 @@
-/* The survey: one walk over everything that memory consists of, for whoever checks it and whoever draws it.
+/* The survey: visit everything that memory is used for, once. The consistency check and the memory viewer are both made of it.
  *
- * Three questions, each answered by visiting: what is there at each physical address, which table pages and mappings the kernel's own half has, and which
- * a process's space has. What is visited comes once, in ascending order. Nothing is changed, not even accessed and dirty bits. */
+ * A survey looks at all address spaces at one moment: interrupts are off for its whole length, no space's mutex may be held by anyone, and other CPUs must not change memory
+ * meanwhile. It never sleeps and allocates nothing. */
 #ifndef KERNEL_MEMORY_SURVEY_H
 #define KERNEL_MEMORY_SURVEY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "efi/boot_info.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/frame.h"
-#include "kernel/memory/region.h"
 
-/* Remember the memory map. Once, at start-up. */
-void survey_start(const struct boot_info *boot);
-
-/* What a physical address is before anybody used it. */
-enum survey_kind {
-    SURVEY_NOTHING,  /* no memory, as far as the firmware said */
-    SURVEY_USABLE,   /* RAM that the frame allocator has, or will take into use */
-    SURVEY_RESERVED, /* RAM that is the firmware's for good, or bad, or of a kind that is left alone */
-    SURVEY_DEVICE,   /* registers */
-    SURVEY_CONSOLE,  /* where pictures come from: the CGA window and the framebuffer */
+/* What is visited; any may be NULL. `space` is NULL for the kernel's own tables. */
+struct survey {
+    /* A page-table page; `level` is its level, the root included. */
+    void (*table)(struct survey *survey, struct address_space *space, paddr_t table, unsigned level);
+    /* A region, before its pages. */
+    void (*region)(struct survey *survey, struct address_space *space, struct region *region);
+    /* A page of a process: `entry` at `va`, a leaf of `size` bytes, present or parked (PROT_NONE). `region` is NULL when there is none for it. */
+    void (*page)(struct survey *survey, struct address_space *space, struct region *region, vaddr_t va,
+                 pte_t entry, uint64_t size);
+    /* A frame that the shared backing behind a region holds; once for each backing. */
+    void (*shared)(struct survey *survey, struct frame *frame);
 };
 
-/* The kind at `pa`; *end is where it ends at the latest. */
-enum survey_kind survey_kind_at(paddr_t pa, paddr_t *end);
-
-/* The end of the highest RAM. */
-paddr_t survey_memory_end(void);
-
-/* One table page. The root comes too, first, with `va` 0 and the highest level. */
-struct survey_table {
-    paddr_t table;
-    unsigned level;
-    vaddr_t va; /* first address that it decides */
-};
-
-/* One leaf, or one page that a process has and may not use at all (PROT_NONE: not present for the processor). */
-struct survey_page {
-    vaddr_t va;
-    paddr_t pa;
-    uint64_t size; /* 4 KiB, 2 MiB or 1 GiB */
-    uint64_t perm; /* effective P, W, U, NX over all levels; A and D of the leaf; 0 when parked */
-    bool parked;
-    const struct region
-        *region; /* that promises it; NULL in the kernel's half, and where a page is without one */
-};
-
-struct survey_visitor {
-    void (*table)(void *context, const struct survey_table *table);
-    void (*page)(void *context, const struct survey_page *page);
-    void (*region)(void *context, const struct region *region); /* before its pages */
-    void *context;
-};
-
-/* Visit a process's own half of [start, end): regions, leaves, and with `start` 0 the table pages (each function may be NULL). The space's mutex is taken, so visitors
- * take no mutex of its rank or below, and no other CPU changes the space meanwhile. */
-void survey_space(struct address_space *space, vaddr_t start, vaddr_t end,
-                  const struct survey_visitor *visitor);
-
-/* Visit the tables and leaves of the kernel's half, which all spaces share, but for the leaves of the direct map and of the frame array. Takes no lock: a mapping that is
- * made or undone meanwhile comes or does not. */
-void survey_kernel(const struct survey_visitor *visitor);
+/* Visit all spaces. false: some space is being changed just now; nothing was visited. */
+bool survey_spaces(struct survey *survey);
 
 #endif

@@ -7,6 +7,7 @@
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/memory/user_copy.h"
+#include "kernel/process/check_point.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
 
@@ -82,6 +83,7 @@ void process_exit(int status)
         first_ended(status);
     parts_release(process, thread);
     process_vfork_release(process);
+    check_point_exit(process);
 
     process->run_time += thread_run_time(thread);
 

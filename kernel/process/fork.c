@@ -108,6 +108,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
         process_put(child);
         return result;
     }
+    ASSERT(thread != NULL, "a child that entered the tree has a thread");
     thread->tid = result;
     child->vfork_borrowed = arguments->vfork;
     /* As on Linux, an address that cannot be written is the caller's loss, not an error. */

@@ -12,6 +12,7 @@
 #include "kernel/device/clock.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/address_space.h"
+#include "kernel/memory/frame.h"
 #include "kernel/process/process.h"
 #include "kernel/process/run_queue.h"
 #include "kernel/process/thread_internal.h"
@@ -204,9 +205,14 @@ void scheduler_idle(void)
         if (cpu_current()->run_queue->count > 0) {
             interrupts_restore(true);
             scheduler_yield();
-        } else {
-            cpu_halt_interruptible();
+            continue;
         }
+        interrupts_restore(true);
+        if (frame_zero_ahead())
+            continue;
+        interrupts_disable();
+        if (cpu_current()->run_queue->count == 0)
+            cpu_halt_interruptible();
     }
 }
 

@@ -160,17 +160,17 @@ static struct view_cell tables_cell(const struct usage_mark *mark, const struct 
 }
 
 /* A page that has no frame: what it is by its kind. */
-static struct view_cell kind_cell(enum survey_kind kind)
+static struct view_cell kind_cell(enum memory_kind kind)
 {
     switch (kind) {
-    case SURVEY_USABLE:
+    case MEMORY_KIND_USABLE:
         return FREE_CELL;
-    case SURVEY_RESERVED:
-    case SURVEY_DEVICE:
+    case MEMORY_KIND_RESERVED:
+    case MEMORY_KIND_DEVICE:
         return CELL('R', GREY);
-    case SURVEY_CONSOLE:
+    case MEMORY_KIND_CONSOLE:
         return CELL('C', GREY);
-    case SURVEY_NOTHING:
+    case MEMORY_KIND_NOTHING:
         break;
     }
     return VIEW_CELL_BLANK;
@@ -183,10 +183,10 @@ struct view_cell view_cell_physical(const struct usage *usage, paddr_t pa, enum 
     paddr_t end;
 
     if (mark == NULL)
-        return kind_cell(survey_kind_at(pa, &end));
+        return kind_cell(memory_kind_at(pa, &end));
     const struct frame *frame = frame_of(pa);
     if (frame->owner == FRAME_RESERVED && !(mark->flags & (USAGE_USER | USAGE_WRONG)))
-        return kind_cell(survey_kind_at(pa, &end));
+        return kind_cell(memory_kind_at(pa, &end));
     if (frame->owner == FRAME_RESERVED && lens == VIEW_OWNER)
         return CELL('R', BRIGHT_RED);
     switch (lens) {
@@ -258,10 +258,10 @@ struct view_cell view_cell_range(const struct usage *usage, paddr_t start, paddr
         if (usage_mark_at(usage, pa) != NULL) {
             census_add(&census, view_cell_physical(usage, pa, lens), 1);
         } else {
-            enum survey_kind kind = survey_kind_at(pa, &next);
+            enum memory_kind kind = memory_kind_at(pa, &next);
             next = next < end ? next : end;
             /* A chunk that was taken into use may begin before the kind ends. */
-            if (kind == SURVEY_USABLE && next > ROUND_DOWN(pa, PAGE_2M) + PAGE_2M)
+            if (kind == MEMORY_KIND_USABLE && next > ROUND_DOWN(pa, PAGE_2M) + PAGE_2M)
                 next = ROUND_DOWN(pa, PAGE_2M) + PAGE_2M;
             census_add(&census, kind_cell(kind), (next - pa) / PAGE_SIZE);
         }
@@ -277,7 +277,7 @@ static uint8_t reverse(uint8_t attribute)
     return (uint8_t)(attribute << 4 | attribute >> 4);
 }
 
-struct view_cell view_cell_virtual(const struct usage *usage, const struct survey_page *page,
+struct view_cell view_cell_virtual(const struct usage *usage, const struct visited_page *page,
                                    enum view_lens lens)
 {
     struct view_cell cell = view_cell_physical(usage, page->pa, lens);

@@ -35,7 +35,7 @@ struct view_cell view_cell_physical(const struct usage *usage, paddr_t pa, enum 
 struct view_cell view_cell_range(const struct usage *usage, paddr_t start, paddr_t end, enum view_lens lens);
 
 /* What a process sees at an address: the page behind it, in reverse when user mode may use it. */
-struct view_cell view_cell_virtual(const struct usage *usage, const struct survey_page *page,
+struct view_cell view_cell_virtual(const struct usage *usage, const struct visited_page *page,
                                    enum view_lens lens);
 
 /* Nothing: outside memory, or not mapped. */

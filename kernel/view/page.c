@@ -123,7 +123,7 @@ static void physical_draw(const struct usage *usage, enum view_lens lens, struct
                           unsigned row, unsigned rows, unsigned per_row, paddr_t start, uint64_t zoom)
 {
     paddr_t end = start + rows * per_row * zoom;
-    paddr_t memory_end = ROUND_UP(survey_memory_end(), zoom);
+    paddr_t memory_end = ROUND_UP(memory_kind_end(), zoom);
 
     for (paddr_t pa = start; pa < end; pa += zoom) {
         unsigned cell = (unsigned)((pa - start) / zoom);
@@ -145,12 +145,12 @@ struct virtual_drawing {
     unsigned row;
 };
 
-static void virtual_page_draw(void *context, const struct survey_page *page)
+static void virtual_page_draw(void *context, const struct visited_page *page)
 {
     struct virtual_drawing *drawing = context;
 
     for (uint64_t offset = 0; offset < page->size; offset += PAGE_SIZE) {
-        struct survey_page part = *page;
+        struct visited_page part = *page;
         part.va = ROUND_DOWN(page->va, page->size) + offset;
         part.pa = ROUND_DOWN(page->pa, page->size) + offset;
         if (part.va < drawing->start || part.va >= drawing->end)
@@ -165,14 +165,14 @@ static void virtual_draw(const struct usage *usage, const struct usage_process *
                          struct view_grid *grid, unsigned row, unsigned rows, vaddr_t start)
 {
     struct virtual_drawing drawing = {usage, lens, grid, start, start + rows * ROW_SPAN, row};
-    struct survey_visitor visitor = {.page = virtual_page_draw, .context = &drawing};
+    struct space_visitor visitor = {.page = virtual_page_draw, .context = &drawing};
 
     for (unsigned i = 0; i < rows; i++)
         label_put(grid, row + i, start + i * ROW_SPAN);
     if (drawing.end > USER_END)
         drawing.end = USER_END;
     if (process->space != NULL && start < drawing.end)
-        survey_space(process->space, start, drawing.end, &visitor);
+        space_visit(process->space, start, drawing.end, &visitor);
 }
 
 static void errors_draw(const struct usage *usage, struct view_grid *grid, unsigned row, unsigned rows)

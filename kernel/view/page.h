@@ -1,7 +1,7 @@
 /* The pages of the memory viewer: what was gathered, laid out as cells of a text screen.
  *
  * The first page is WeensyOS's, line for line: 512 pages of physical memory, 64 a row, and 768 pages of one process's virtual space. The others are for
- * machines that have more of both. Pure but for the survey of one process's space. */
+ * machines that have more of both. Pure but for the visit of one process's space. */
 #ifndef KERNEL_VIEW_PAGE_H
 #define KERNEL_VIEW_PAGE_H
 

@@ -95,13 +95,13 @@ static void window_add(struct text_buffer *text, const struct window *window)
     text_add(text, "]}");
 }
 
-static void window_page(void *context, const struct survey_page *page)
+static void window_page(void *context, const struct visited_page *page)
 {
     struct window *window = context;
     uint64_t index = (ROUND_DOWN(page->va, PAGE_SIZE) - window->start) / PAGE_SIZE;
 
     for (uint64_t i = 0; i < page->size / PAGE_SIZE && index + i < window->rows * ROW_CELLS; i++) {
-        struct survey_page part = *page;
+        struct visited_page part = *page;
         part.pa += i * PAGE_SIZE;
         window->cell[index + i] = view_cell_virtual(window->usage, &part, VIEW_OWNER);
     }
@@ -110,14 +110,14 @@ static void window_page(void *context, const struct survey_page *page)
 static void virtual_window_add(struct text_buffer *text, struct window *window,
                                const struct usage_process *process, const struct view_settings *settings)
 {
-    struct survey_visitor visitor = {.page = window_page, .context = window};
+    struct space_visitor visitor = {.page = window_page, .context = window};
 
     window->rows = WINDOW_ROWS;
     window->start = view_virtual_start(process, settings);
     for (unsigned i = 0; i < window->rows * ROW_CELLS; i++)
         window->cell[i] = VIEW_CELL_BLANK;
     if (process->space != NULL)
-        survey_space(process->space, window->start, window->start + window->rows * ROW_CELLS * PAGE_SIZE,
+        space_visit(process->space, window->start, window->start + window->rows * ROW_CELLS * PAGE_SIZE,
                      &visitor);
     window_add(text, window);
 }

@@ -83,7 +83,7 @@ struct visit {
     unsigned number;               /* index + 1 */
 };
 
-static void table_visit(void *context, const struct survey_table *table)
+static void table_visit(void *context, const struct visited_table *table)
 {
     struct visit *visit = context;
     struct usage_mark *mark = mark_find(visit->usage, table->table);
@@ -98,7 +98,7 @@ static void table_visit(void *context, const struct survey_table *table)
         mark->process = (uint16_t)visit->number;
 }
 
-static unsigned page_flags(const struct survey_page *page)
+static unsigned page_flags(const struct visited_page *page)
 {
     unsigned flags = page->parked ? USAGE_PARKED : 0;
 
@@ -133,7 +133,7 @@ static void mark_page(struct visit *visit, paddr_t pa, unsigned flags, bool firs
         mark->process = (uint16_t)visit->number;
 }
 
-static void region_count_page(struct usage_region *region, const struct survey_page *page, unsigned flags)
+static void region_count_page(struct usage_region *region, const struct visited_page *page, unsigned flags)
 {
     uint64_t pages = page->size / PAGE_SIZE;
     const struct frame *frame = frame_lookup(page->pa);
@@ -159,7 +159,7 @@ static void error_add(struct usage *usage, const char *format, ...)
     va_end(arguments);
 }
 
-static void page_visit(void *context, const struct survey_page *page)
+static void page_visit(void *context, const struct visited_page *page)
 {
     struct visit *visit = context;
     struct usage_process *process = visit->process;
@@ -192,8 +192,9 @@ static void region_visit(void *context, const struct region *region)
     struct usage_process *process = visit->process;
 
     process->mapped += (region->end - region->start) / PAGE_SIZE;
-    bool shared_memory =
-        region->backing != NULL && backing_shared_each(region->backing, held_visit, visit->usage);
+    bool shared_memory = region->backing != NULL && region->backing->operations->each_frame != NULL;
+    if (shared_memory)
+        backing_each_frame(region->backing, held_visit, visit->usage);
     if (!array_grow((void **)&process->regions, process->region_count, &process->region_room,
                     sizeof(process->regions[0]))) {
         visit->usage->incomplete = true;
@@ -344,7 +345,7 @@ struct shared_count {
     unsigned region;
 };
 
-static void shared_visit(void *context, const struct survey_page *page)
+static void shared_visit(void *context, const struct visited_page *page)
 {
     struct shared_count *count = context;
     const struct usage_mark *mark = mark_find(count->usage, page->pa);
@@ -373,20 +374,20 @@ static struct usage *usage_look(void)
     processes_gather(usage);
 
     struct visit visit = {.usage = usage};
-    struct survey_visitor visitor = {.table = table_visit, .page = page_visit, .context = &visit};
-    survey_kernel(&visitor);
+    struct space_visitor visitor = {.table = table_visit, .page = page_visit, .context = &visit};
+    kernel_visit(&visitor);
     visitor.region = region_visit;
     for (unsigned i = 0; i < usage->process_count; i++) {
         visit.process = &usage->processes[i];
         visit.number = i + 1;
         if (visit.process->space != NULL)
-            survey_space(visit.process->space, 0, USER_END, &visitor);
+            space_visit(visit.process->space, 0, USER_END, &visitor);
     }
     for (unsigned i = 0; i < usage->process_count; i++) {
         struct shared_count count = {usage, &usage->processes[i], 0};
-        struct survey_visitor again = {.page = shared_visit, .context = &count};
+        struct space_visitor again = {.page = shared_visit, .context = &count};
         if (usage->processes[i].space != NULL)
-            survey_space(usage->processes[i].space, 0, USER_END, &again);
+            space_visit(usage->processes[i].space, 0, USER_END, &again);
     }
     frames_judge(usage);
     frame_statistics(&frames);

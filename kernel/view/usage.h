@@ -1,6 +1,6 @@
 /* Who uses memory, at one moment: what the memory viewer draws and what its text and JSON say.
  *
- * Gathered by the survey (kernel/memory/survey.h) into a mark per frame that is in use, a record per process and per region, and a list of what is wrong. It costs
+ * Gathered by visits (kernel/memory/space_visit.h) into a mark per frame that is in use, a record per process and per region, and a list of what is wrong. It costs
  * memory (eight bytes per frame taken into use) and time only while someone looks. Thread context; takes every process's address-space mutex in turn, so the picture of
  * several processors at work is not of one instant; what looks wrong is looked at again before it is said. */
 #ifndef KERNEL_VIEW_USAGE_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel/memory/survey.h"
+#include "kernel/memory/space_visit.h"
 
 /* What was found out about one frame (usage_mark.flags). */
 #define USAGE_TABLE      (1u << 0) /* a page table that some root reaches */

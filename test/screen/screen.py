@@ -144,7 +144,7 @@ def terminals(options: argparse.Namespace) -> None:
         machine.monitor.key("alt-sysrq-m")
         machine.wait(r"memory: \d+ pages of \d+ free")
         machine.monitor.key("alt-sysrq-c")
-        machine.wait(r"memory check: 0 errors, 0 pages leaked")
+        machine.wait(r"memory check: 0 violations")
         machine.keep("log")
         machine.monitor.key("alt-f3")
         machine.wait(r"PHYSICAL MEMORY +@\d+")
