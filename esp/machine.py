@@ -113,8 +113,10 @@ def command_line(machine: Machine, image: str) -> list[str]:
 
 
 def recording_arguments(mode: str, folder: str) -> list[str]:
-    """Drives and clock of a machine whose every input is recorded, or comes from a recording. All that can be written to is
-    a qcow2 overlay, which holds the snapshot that reverse execution starts from; blkreplay makes requests end at the same
+    """Drives and clock of a machine whose every input is recorded, or comes from a recording. All that can
+    be written to is
+    a qcow2 overlay, which holds the snapshot that reverse execution starts from; blkreplay makes requests
+    end at the same
     instruction each time."""
     place = folder.replace(",", ",,")
     return [

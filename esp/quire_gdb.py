@@ -1,6 +1,8 @@
-"""Commands for gdb that know Quire: `quire ps`, `threads`, `walk`, `map`, `frame`, `regions`, `regs`, `log`, `why`.
+"""Commands for gdb that know Quire: `quire ps`, `threads`, `walk`, `map`, `frame`, `regions`, `regs`,
+`log`, `why`.
 
-Loaded by `./quire gdb`. They read the stopped machine's memory through the kernel's direct map, so they work wherever the
+Loaded by `./quire gdb`. They read the stopped machine's memory through the kernel's direct map, so they
+work wherever the
 kernel runs or has run a process: not in the firmware, nor in the loader."""
 
 import gdb
@@ -12,7 +14,8 @@ FRAME_SIZE = 32
 ADDRESS_MASK = 0x000FFFFFFFFFF000
 PRESENT, WRITABLE, USER, ACCESSED, DIRTY, LARGE, GLOBAL, NO_EXECUTE = 1, 2, 4, 0x20, 0x40, 0x80, 0x100, 1 << 63
 LEVEL_NAMES = {5: "PML5", 4: "PML4", 3: "PDPT", 2: "PD", 1: "PT"}
-EXCEPTIONS = {0: "#DE divide", 1: "#DB debug", 3: "#BP breakpoint", 6: "#UD invalid opcode", 8: "#DF double fault",
+EXCEPTIONS = {0: "#DE divide", 1: "#DB debug", 3: "#BP breakpoint", 6: "#UD invalid opcode",
+              8: "#DF double fault",
               12: "#SS stack", 13: "#GP general protection", 14: "#PF page fault", 16: "#MF x87", 17: "#AC alignment",
               19: "#XM SIMD"}
 
@@ -251,7 +254,8 @@ class Ps(Subcommand):
         for process in processes():
             parent = 0 if is_null(process["parent"]) else int(process["parent"]["pid"])
             space = process["space"]
-            resident, mapped = (0, 0) if is_null(space) else (int(space["pages_resident"]), int(space["pages_mapped"]))
+            resident, mapped = (0, 0) if is_null(space) else (int(space["pages_resident"]),
+                                                              int(space["pages_mapped"]))
             state = ("zombie" if process["zombie"] else "running" if int(process.address) == running
                      else "stopped" if process["stopped"] else "")
             print(f"{int(process['pid']):5} {parent:5} {int(process['thread_count']):8} {resident:9} {mapped:7}  "
@@ -278,7 +282,8 @@ class Threads(Subcommand):
                     self.backtrace(int(thread["saved_rsp"]))
 
     def backtrace(self, saved: int) -> None:
-        """The stack as thread_switch() left it: six registers, the last of them RBP, and the return address."""
+        """The stack as thread_switch() left it: six registers, the last of them RBP, and the return
+        address."""
         rbp, address = read_word(saved + 40), read_word(saved + 48)
         for index in range(24):
             print(f"  #{index} {address:#x} {symbol(address)}")
@@ -334,7 +339,8 @@ class Map(Subcommand):
 
 
 class Frame(Subcommand):
-    """Who owns a physical page: quire frame NUMBER (a number from 0x100000000 on, or with a page offset, counts as an address)"""
+    """Who owns a physical page: quire frame NUMBER (a number from 0x100000000 on, or with a page offset,
+    counts as an address)"""
 
     name = "frame"
 
@@ -368,7 +374,8 @@ class Regions(Subcommand):
         process = process_of(pid)
         for region in regions_of(process):
             protection = int(region["protection"])
-            rights = "".join(letter if protection & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x")))
+            rights = "".join(letter if protection & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4,
+                                                                                                          "x")))
             kind = name_of(region["name"]) if not is_null(region["name"]) else (
                 "anonymous" if is_null(region["backing"]) else f"file at {int(region['offset']):#x}")
             shared = "s" if int(region["flags"]) & 1 else "p"

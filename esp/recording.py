@@ -1,6 +1,8 @@
-"""Recordings of a run: `./quire record` makes one, `./quire replay` runs it again, instruction for instruction.
+"""Recordings of a run: `./quire record` makes one, `./quire replay` runs it again, instruction for
+instruction.
 
-A recording is a folder: the volume the machine started from, overlays of it and of the firmware's variables, QEMU's list of
+A recording is a folder: the volume the machine started from, overlays of it and of the firmware's
+variables, QEMU's list of
 events, and the log of COM1."""
 
 import json

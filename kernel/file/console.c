@@ -17,8 +17,6 @@
 #include "kernel/file/file.h"
 #include "kernel/file/node.h"
 #include "kernel/file/terminal.h"
-#include "kernel/lib/options.h"
-#include "kernel/lib/string.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
 #include "kernel/process/wait_queue.h"
@@ -359,14 +357,12 @@ static struct character_device tty_device = {
     .operations = &console_operations,
 };
 
-void console_start(bool receive)
+void console_start(bool receive, bool serial_terminal)
 {
     unsigned rows = ROWS_DEFAULT, columns = COLUMNS_DEFAULT;
 
     console_terminal_size(CONSOLE_SHELL, &rows, &columns);
-    const char *where = option_value("console");
-
-    console.serial_terminal = where != NULL && strcmp(where, "serial") == 0;
+    console.serial_terminal = serial_terminal;
     mutex_init(&console.output, MUTEX_NODE, "console output");
     terminal_init(&console.terminal);
     console.window = (struct winsize){

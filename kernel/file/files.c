@@ -42,7 +42,7 @@ int files_start(const struct files_options *options)
     memory_devices_register();
     log_device_register();
     proc_view_register();
-    console_start(options->console_input);
+    console_start(options->console_input, options->console_terminal);
     serial_streams = options->serial_streams;
     if (serial_streams)
         serial_stream_start();

@@ -17,9 +17,11 @@ STOP = ["hbreak sys_exit_group", "continue"]
 COMMANDS = [
     ("quire ps", r"PID +PPID.*\n +1 +0 +1 +\d+ +\d+ +busybox\n +2 +1 +1 +\d+ +\d+ +running +busybox"),
     ("quire threads", r"thread 1 of busybox \(1\): blocked\n(  #\d+ .*\n)*  #\d+ .*process_wait"),
-    ("quire walk 0x400000", r"level 4 PML4 .*PWUA.*\n(.*\n)*  physical 0x[0-9a-f]+: readable, not writable, not executable, "
+    ("quire walk 0x400000",
+     r"level 4 PML4 .*PWUA.*\n(.*\n)*  physical 0x[0-9a-f]+: readable, not writable, not executable, "
                             r"by user and kernel"),
-    ("quire walk 0xffffffff80000000 1", r"physical 0x[0-9a-f]+: readable, not writable, executable, by the kernel only"),
+    ("quire walk 0xffffffff80000000 1",
+     r"physical 0x[0-9a-f]+: readable, not writable, executable, by the kernel only"),
     ("quire map", r"0000000000401000-.* r-x user\n(.*\n)*\d+ ranges, \d+ KiB"),
     ("quire map 0", r"ffff800000000000-.* rw- kernel\n(.*\n)*ffffffff80000000-.* r-x kernel"),
     ("quire regions 1", r"000000401000-[0-9a-f]+ r-xp file at 0x1000\n(.*\n)*.* rw-p \[stack\]"),
@@ -35,7 +37,8 @@ def session(quire: str, commands: list[str], program: list[str]) -> str:
         script.write("\n".join(commands) + "\n")
         script.flush()
         arguments = [quire, "gdb", "--gdb=-batch", "--gdb=-x", f"--gdb={script.name}", *program]
-        result = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        result = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=120,
                                 env={**os.environ, "QUIRE_NO_BUILD": "1"})
     return result.stdout
 

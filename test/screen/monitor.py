@@ -6,9 +6,11 @@ import socket
 import time
 
 # What QEMU calls the keys of characters, on a US keyboard.
-KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "comma", ";": "semicolon", "=": "equal",
+KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "comma", ";": "semicolon",
+        "=": "equal",
         "'": "apostrophe", "\\": "backslash", "\x1b": "esc", "\t": "tab", "[": "bracket_left", "]": "bracket_right"}
-SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "<": "comma", "_": "minus", '"': "apostrophe",
+SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "<": "comma", "_": "minus",
+           '"': "apostrophe",
            "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal"}
 KEY_TIME = 0.03
 

@@ -30,7 +30,8 @@ def read_ppm(path: str) -> Picture:
 
 def write_png(picture: Picture, path: str) -> None:
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I",
+                                                                              zlib.crc32(kind + content))
 
     stride = picture.width * 3
     rows = b"".join(b"\0" + picture.pixels[at:at + stride] for at in range(0, len(picture.pixels), stride))
@@ -94,7 +95,8 @@ class Screen:
             colour = tuple(colours[0])
             return Cell(" ", colour, colour)
         for foreground, background in ((colours[0], colours[-1]), (colours[-1], colours[0])):
-            shape = bytes(sum((pixel == foreground) << (7 - x) for x, pixel in enumerate(line)) for line in lines)
+            shape = bytes(sum((pixel == foreground) << (7 - x) for x, pixel in enumerate(line))
+                          for line in lines)
             if shape in self._font and len(colours) == 2:
                 character = self._font[shape]
                 if character != "\u2588":

@@ -23,7 +23,8 @@ printf "<<again %#lx>>\\n", $rip
 
 
 def quire_run(quire: str, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([quire, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
+    return subprocess.run([quire, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=180,
                           env={**os.environ, "QUIRE_NO_BUILD": "1"})
 
 
@@ -35,11 +36,13 @@ def main() -> int:
         recorded = quire_run(quire, "record", "--folder", place, BUSYBOX, "sh", "-c", "exit 42")
         results.append((f"recorded: {recorded.stderr}", recorded.returncode == 42))
         replayed = quire_run(quire, "replay", "--folder", place)
-        results.append((f"replayed: {replayed.stderr}", replayed.returncode == 0 and "the same" in replayed.stderr))
+        results.append((f"replayed: {replayed.stderr}", replayed.returncode == 0
+                        and "the same" in replayed.stderr))
         script = os.path.join(folder, "commands.gdb")
         with open(script, "w") as file:
             file.write(COMMANDS)
-        back = quire_run(quire, "replay", "--folder", place, "--debug", "--gdb=-batch", "--gdb=-x", f"--gdb={script}").stdout
+        back = quire_run(quire, "replay", "--folder", place, "--debug", "--gdb=-batch", "--gdb=-x",
+                         f"--gdb={script}").stdout
         steps = re.search(r"<<at (\S+) of 42>>.*<<before (\S+)>>.*<<again (\S+)>>", back, re.DOTALL)
         results.append((f"back and forth: {back}", steps and steps[1] == steps[3] and steps[1] != steps[2]))
     for what, good in results:

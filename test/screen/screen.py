@@ -83,7 +83,8 @@ def resolutions(options: argparse.Namespace) -> None:
         with Machined(options, SHELL, display) as machine:
             text = machine.wait(r"^/ #")
             screen = machine.screen()
-            found = re.search(r"screen: (\d+)x(\d+) pixels of 32 bits, (\d+)x(\d+) characters", text.replace("\n", ""))
+            found = re.search(r"screen: (\d+)x(\d+) pixels of 32 bits, (\d+)x(\d+) characters",
+                              text.replace("\n", ""))
             check(found, f"{width}x{height}: the boot's first line is there:\n{text}")
             check((int(found[3]), int(found[4])) == (screen.columns, screen.rows),
                   f"{width}x{height}: {found[0]}, but the picture holds {screen.columns}x{screen.rows}")
@@ -174,7 +175,8 @@ def viewer(options: argparse.Namespace) -> None:
         screen = machine.screen()
         column = screen.row(row).index("0x400000") + 9
         cell = screen.cell(row, column)
-        check(cell.character in "12" and cell.foreground == (0, 0, 0), f"the first page in reverse, not {cell}")
+        check(cell.character in "12" and cell.foreground == (0, 0, 0),
+              f"the first page in reverse, not {cell}")
         check(re.search(r"[12]{8}", text), "pages of processes")
 
 

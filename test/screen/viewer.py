@@ -1,4 +1,5 @@
-"""The memory viewer's JSON at the steps of userland/view-steps.c: who has what before and after fork, a copied write, a shared
+"""The memory viewer's JSON at the steps of userland/view-steps.c: who has what before and after fork, a
+copied write, a shared
 mapping and exit.
 
 usage: viewer.py ESP_IMAGE PROGRAM
@@ -29,7 +30,8 @@ def run(image: str, program: str) -> str:
         writer.add_file("bin/view-steps", file.read())
     words = "stdio=serial debug-exit=0xf4 init=/bin/view-steps -- view-steps"
     with tempfile.TemporaryFile() as output:
-        with Run(Boot(Machine(), image, words, writer.bytes(), timeout=120), Stdio(None, output.fileno(), 2)) as machine:
+        with Run(Boot(Machine(), image, words, writer.bytes(), timeout=120), Stdio(None, output.fileno(),
+                                                                                   2)) as machine:
             outcome = machine.run()
             if not outcome.orderly:
                 print(log_tail(machine.log))
@@ -65,7 +67,8 @@ def main() -> int:
     for name, frame in frames.items():
         check(f"{name}: nothing is wrong: {frame['errors']}, leaked {frame['frames']['leaked']}",
               frame["error_count"] == 0 and frame["frames"]["leaked"] == 0 and not frame["incomplete"])
-    check("alone: one process, which shares nothing", len(alone["processes"]) == 1 and process(alone, 1)["shared"] == 0)
+    check("alone: one process, which shares nothing", len(alone["processes"]) == 1 and process(alone,
+                                                                                               1)["shared"] == 0)
     check("alone: its pages are resident and dirty",
           region(alone, 1, private)["resident"] == region(alone, 1, private)["dirty"] == PAGES)
     for pid in (1, 2):
@@ -74,7 +77,8 @@ def main() -> int:
               part["shared"] == part["copy_on_write"] == part["resident"] == PAGES)
     for pid in (1, 2):
         part = region(written, pid, private)
-        check(f"written: process {pid} shares two pages less", part["resident"] == PAGES and part["shared"] == PAGES - 2)
+        check(f"written: process {pid} shares two pages less", part["resident"] == PAGES
+              and part["shared"] == PAGES - 2)
     check("written: two frames more", written["frames"]["anonymous"] - forked["frames"]["anonymous"] >= 2)
     for pid in (1, 2):
         part = region(mapped, pid, shared)
@@ -85,7 +89,8 @@ def main() -> int:
     check("ended: the child is gone, and nothing is shared",
           process(ended, 2) is None and process(ended, 1)["shared"] == 0)
     check("ended: its tables are gone", ended["frames"]["page table"] == alone["frames"]["page table"])
-    check("ended: pages are as before", ended["frames"]["anonymous"] <= written["frames"]["anonymous"] - PAGES // 8)
+    check("ended: pages are as before",
+          ended["frames"]["anonymous"] <= written["frames"]["anonymous"] - PAGES // 8)
     window = forked["processes"][0]["virtual"]
     cells = "".join(window["rows"])
     attributes = "".join(window["attributes"])
