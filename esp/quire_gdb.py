@@ -12,12 +12,14 @@ DIRECT_MAP = 0xFFFF800000000000
 FRAME_MAP = 0xFFFFE00000000000
 FRAME_SIZE = 32
 ADDRESS_MASK = 0x000FFFFFFFFFF000
-PRESENT, WRITABLE, USER, ACCESSED, DIRTY, LARGE, GLOBAL, NO_EXECUTE = 1, 2, 4, 0x20, 0x40, 0x80, 0x100, 1 << 63
+PRESENT, WRITABLE, USER, ACCESSED, DIRTY, LARGE, GLOBAL = 1, 2, 4, 0x20, 0x40, 0x80, 0x100
+NO_EXECUTE = 1 << 63
 LEVEL_NAMES = {5: "PML5", 4: "PML4", 3: "PDPT", 2: "PD", 1: "PT"}
-EXCEPTIONS = {0: "#DE divide", 1: "#DB debug", 3: "#BP breakpoint", 6: "#UD invalid opcode",
-              8: "#DF double fault",
-              12: "#SS stack", 13: "#GP general protection", 14: "#PF page fault", 16: "#MF x87", 17: "#AC alignment",
-              19: "#XM SIMD"}
+EXCEPTIONS = {
+    0: "#DE divide", 1: "#DB debug", 3: "#BP breakpoint", 6: "#UD invalid opcode", 8: "#DF double fault",
+    12: "#SS stack", 13: "#GP general protection", 14: "#PF page fault", 16: "#MF x87", 17: "#AC alignment",
+    19: "#XM SIMD",
+}
 
 
 # Reading the machine
@@ -176,7 +178,8 @@ def print_walk(root: int, address: int) -> None:
         print("  not mapped")
     else:
         print(f"  physical {physical:#x}: readable, {'' if rights[0] else 'not '}writable, "
-              f"{'' if execute else 'not '}executable, by {'user and kernel' if rights[1] else 'the kernel only'}")
+              f"{'' if execute else 'not '}executable, by "
+              f"{'user and kernel' if rights[1] else 'the kernel only'}")
 
 
 def mappings(root: int, first: int, last: int):
@@ -236,7 +239,8 @@ class Subcommand(gdb.Command):
         try:
             self.run(argument)
         except gdb.MemoryError as error:
-            raise gdb.GdbError(f"the kernel's memory cannot be read here ({error}); is it running yet?") from error
+            message = f"the kernel's memory cannot be read here ({error}); is it running yet?"
+            raise gdb.GdbError(message) from error
 
     def run(self, argument: str) -> None:
         raise NotImplementedError
@@ -258,7 +262,8 @@ class Ps(Subcommand):
                                                               int(space["pages_mapped"]))
             state = ("zombie" if process["zombie"] else "running" if int(process.address) == running
                      else "stopped" if process["stopped"] else "")
-            print(f"{int(process['pid']):5} {parent:5} {int(process['thread_count']):8} {resident:9} {mapped:7}  "
+            print(f"{int(process['pid']):5} {parent:5} {int(process['thread_count']):8} "
+                  f"{resident:9} {mapped:7}  "
                   f"{state:8} {name_of(process['name'])}")
 
 
@@ -275,7 +280,8 @@ class Threads(Subcommand):
                 continue
             for thread in threads_of(process):
                 state = str(thread["state"]).removeprefix("THREAD_").lower()
-                print(f"thread {int(thread['tid'])} of {name_of(process['name'])} ({int(process['pid'])}): {state}")
+                print(f"thread {int(thread['tid'])} of {name_of(process['name'])} "
+                      f"({int(process['pid'])}): {state}")
                 if running is not None and int(thread.address) == int(running.address):
                     print("  runs on this processor: use backtrace")
                 elif state != "dead":
@@ -374,8 +380,8 @@ class Regions(Subcommand):
         process = process_of(pid)
         for region in regions_of(process):
             protection = int(region["protection"])
-            rights = "".join(letter if protection & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4,
-                                                                                                          "x")))
+            letters = ((1, "r"), (2, "w"), (4, "x"))
+            rights = "".join(letter if protection & bit else "-" for bit, letter in letters)
             kind = name_of(region["name"]) if not is_null(region["name"]) else (
                 "anonymous" if is_null(region["backing"]) else f"file at {int(region['offset']):#x}")
             shared = "s" if int(region["flags"]) & 1 else "p"
@@ -390,13 +396,15 @@ class Regs(Subcommand):
     def run(self, argument: str) -> None:
         cr0, cr4, efer = number("$cr0"), number("$cr4"), number("$efer")
         flags = {"WP": cr0 >> 16 & 1, "PG": cr0 >> 31 & 1, "PSE": cr4 >> 4 & 1, "PGE": cr4 >> 7 & 1,
-                 "UMIP": cr4 >> 11 & 1, "LA57": cr4 >> 12 & 1, "FSGSBASE": cr4 >> 16 & 1, "SMEP": cr4 >> 20 & 1,
+                 "UMIP": cr4 >> 11 & 1, "LA57": cr4 >> 12 & 1, "FSGSBASE": cr4 >> 16 & 1,
+                 "SMEP": cr4 >> 20 & 1,
                  "SMAP": cr4 >> 21 & 1, "SCE": efer & 1, "LMA": efer >> 10 & 1, "NXE": efer >> 11 & 1}
         print(f"cr0 {cr0:#x}  cr2 {number('$cr2'):#x}  cr3 {number('$cr3'):#x}  cr4 {cr4:#x}  efer {efer:#x}")
         print("on: " + " ".join(name for name, on in flags.items() if on) + "   off: "
               + " ".join(name for name, on in flags.items() if not on))
         print(f"rip {number('$rip') & (1 << 64) - 1:#x} {symbol(number('$rip') & (1 << 64) - 1)}, "
-              f"privilege level {number('$cs') & 3}, interrupts {'on' if number('$eflags') & 0x200 else 'off'}")
+              f"privilege level {number('$cs') & 3}, "
+              f"interrupts {'on' if number('$eflags') & 0x200 else 'off'}")
         root = loaded_root()
         owner = next((f"{name_of(each['name'])} ({int(each['pid'])})" for each in processes()
                       if not is_null(each["space"]) and int(each["space"]["paging"]["root"]) == root), None)
@@ -434,7 +442,8 @@ class Why(Subcommand):
             print("no program has been ended by an exception yet")
             return
         vector, error, address = int(fault["vector"]), int(fault["error"]), int(fault["address"])
-        print(f"{name_of(fault['process'])} ({int(fault['pid'])}): {EXCEPTIONS.get(vector, f'exception {vector}')} at "
+        print(f"{name_of(fault['process'])} ({int(fault['pid'])}): "
+              f"{EXCEPTIONS.get(vector, f'exception {vector}')} at "
               f"{int(fault['rip']):#x} {symbol(int(fault['rip']))}: {name_of(fault['reason'])}")
         if vector != 14:
             return

@@ -1,4 +1,4 @@
-/* Between the files of the teletype: what sequences do to the cells (teletype_cells.c). Rows and columns are clipped by the caller but where said. */
+/* Between the files of the teletype: what happens to the cells (teletype_cells.c). Rows and columns are clipped by the caller but where said. */
 #ifndef KERNEL_DEVICE_TELETYPE_INTERNAL_H
 #define KERNEL_DEVICE_TELETYPE_INTERNAL_H
 
@@ -33,6 +33,31 @@ void teletype_delete_columns(struct teletype *teletype, unsigned count);
 void teletype_alternate(struct teletype *teletype, bool on);
 
 void teletype_row_mark(struct teletype *teletype, unsigned row);
+
+/* --- the cursor (teletype_cursor.c): places are clipped here --- */
+
+static inline unsigned teletype_clip(unsigned value, unsigned low, unsigned end)
+{
+    return value < low ? low : value < end ? value : end - 1;
+}
+
+/* To a row and column of the screen; to one that a sequence names, in origin mode counted from the region's top. */
+void teletype_cursor_to(struct teletype *teletype, unsigned row, unsigned column);
+void teletype_cursor_place(struct teletype *teletype, unsigned row, unsigned column);
+void teletype_cursor_up(struct teletype *teletype, unsigned count);
+void teletype_cursor_down(struct teletype *teletype, unsigned count);
+void teletype_line_feed(struct teletype *teletype);
+void teletype_reverse_line_feed(struct teletype *teletype);
+void teletype_tab(struct teletype *teletype, unsigned count);
+void teletype_tab_back(struct teletype *teletype, unsigned count);
+void teletype_cursor_save(struct teletype *teletype);
+void teletype_cursor_restore(struct teletype *teletype);
+
+/* A character at the cursor, wrapping first where it must (teletype.c). */
+void teletype_put(struct teletype *teletype, uint32_t character);
+
+/* The final byte of ESC [ ... came: do what the sequence says (teletype_sequence.c). */
+void teletype_sequence(struct teletype *teletype, char final);
 
 /* Everything as at the start; the history stays. */
 void teletype_reset(struct teletype *teletype);

@@ -8,7 +8,8 @@ import time
 # What QEMU calls the keys of characters, on a US keyboard.
 KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "comma", ";": "semicolon",
         "=": "equal",
-        "'": "apostrophe", "\\": "backslash", "\x1b": "esc", "\t": "tab", "[": "bracket_left", "]": "bracket_right"}
+        "'": "apostrophe", "\\": "backslash", "\x1b": "esc", "\t": "tab",
+        "[": "bracket_left", "]": "bracket_right"}
 SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "<": "comma", "_": "minus",
            '"': "apostrophe",
            "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal"}

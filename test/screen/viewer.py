@@ -67,8 +67,8 @@ def main() -> int:
     for name, frame in frames.items():
         check(f"{name}: nothing is wrong: {frame['errors']}, leaked {frame['frames']['leaked']}",
               frame["error_count"] == 0 and frame["frames"]["leaked"] == 0 and not frame["incomplete"])
-    check("alone: one process, which shares nothing", len(alone["processes"]) == 1 and process(alone,
-                                                                                               1)["shared"] == 0)
+    check("alone: one process, which shares nothing",
+          len(alone["processes"]) == 1 and process(alone, 1)["shared"] == 0)
     check("alone: its pages are resident and dirty",
           region(alone, 1, private)["resident"] == region(alone, 1, private)["dirty"] == PAGES)
     for pid in (1, 2):
