@@ -142,10 +142,13 @@ static int region_fork(struct address_space *parent, struct address_space *child
             *from.entry = entry;
             flush_add(flush, from.va);
         }
-        vmiter_find(&to, from.va);
-        int error = vmiter_map(&to, entry & PTE_ADDRESS_MASK, PTE_P | PTE_NX, PAGE_SIZE, NULL);
-        if (error != 0)
-            return error;
+        vmiter_advance(&to, from.va - to.va);
+        if (to.level != 1) {
+            /* The first page of a new table: the library makes it. The others are stores. */
+            int error = vmiter_map(&to, entry & PTE_ADDRESS_MASK, PTE_P | PTE_NX, PAGE_SIZE, NULL);
+            if (error != 0)
+                return error;
+        }
         *to.entry = entry & ~(PTE_A | PTE_D);
         page_frame_get(leaf_frame(&from, entry));
         child->pages_resident++;
