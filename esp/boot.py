@@ -228,7 +228,7 @@ class Run:
         self.folder = tempfile.mkdtemp(prefix="quire.")
         try:
             self.log = self._boot.log or os.path.join(self.folder, "log.txt")
-            self._image = self._make_image()
+            self.image = self._make_image()
         except BaseException:
             shutil.rmtree(self.folder)
             raise
@@ -247,7 +247,7 @@ class Run:
         serial = self._boot.serial
         if serial is None:
             serial = ["-chardev", f"file,id=log,path={self.log}", "-serial", "chardev:log"]
-        return [*command_line(self._boot.machine, self._image), *serial,
+        return [*command_line(self._boot.machine, self.image), *serial,
                 "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"]
 
     def start(self) -> None:

@@ -52,6 +52,8 @@ class Machine:
     window: str = "none"  # QEMU's -display
     deterministic: bool = True
     extra: list[str] = field(default_factory=list)
+    # QEMU's record/replay: "record" or "replay", and the folder where esp/recording.py keeps it.
+    recording: tuple[str, str] | None = None
 
 
 def memory_bytes(size: str) -> int:
@@ -89,6 +91,8 @@ def command_line(machine: Machine, image: str) -> list[str]:
     if accel == "tcg" and machine.cpus > 1 and not machine.deterministic:
         accel = "tcg,thread=multi"
     code, variables = FIRMWARE[machine.firmware]
+    if machine.recording:
+        variables = None
     command = [
         qemu_program(), "-accel", accel, "-machine", chipset, "-cpu", machine.cpu, "-smp", str(machine.cpus),
         *backend, "-m", f"{memory // 1024}K", "-nodefaults", "-no-user-config", "-no-reboot",
@@ -99,8 +103,26 @@ def command_line(machine: Machine, image: str) -> list[str]:
         # The firmware writes its variables on every boot: into a snapshot, so that the next finds them as
         # before.
         command += ["-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={firmware_file(variables)}"]
+    if machine.recording:
+        return command + recording_arguments(*machine.recording) + machine.extra
     disk = image.replace(",", ",,")
     command += ["-drive", f"if=none,id=boot,format=raw,snapshot=on,file={disk}", *MEDIA[machine.media]]
     if machine.deterministic and machine.accel == "tcg":
         command += DETERMINISTIC
     return command + machine.extra
+
+
+def recording_arguments(mode: str, folder: str) -> list[str]:
+    """Drives and clock of a machine whose every input is recorded, or comes from a recording. All that can
+    be written to is
+    a qcow2 overlay, which holds the snapshot that reverse execution starts from; blkreplay makes requests
+    end at the same
+    instruction each time."""
+    place = folder.replace(",", ",,")
+    return [
+        "-drive", f"if=pflash,format=qcow2,unit=1,file={place}/variables.qcow2",
+        "-drive", f"if=none,id=direct,format=qcow2,file={place}/disk.qcow2",
+        "-drive", "driver=blkreplay,if=none,image=direct,id=boot", *MEDIA["disk"],
+        "-icount", f"shift=6,rr={mode},rrsnapshot=start,rrfile={place}/events",
+        "-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
+    ]

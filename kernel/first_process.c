@@ -51,12 +51,13 @@ static void machine_end(int status)
 static void files_begin(const struct boot_info *boot)
 {
     struct frame_statistics frames;
-    const char *stdio = option_value("stdio");
+    const char *stdio = option_value("stdio"), *console = option_value("console");
 
     frame_statistics(&frames);
     struct files_options options = {
         .serial_streams = stdio != NULL && strcmp(stdio, "serial") == 0,
         .console_input = true,
+        .console_terminal = console != NULL && strcmp(console, "serial") == 0,
         .memory_limit = frames.total * PAGE_SIZE / FILE_MEMORY_SHARE,
     };
     int error = files_start(&options);

@@ -17,6 +17,8 @@
 #include "kernel/device/serial.h"
 #include "kernel/lib/direct_map.h"
 #include "kernel/lib/options.h"
+#include "kernel/lib/string.h"
+#include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
 
 #define HPET_SIZE         1024
@@ -59,8 +61,11 @@ void machine_screen_start(const struct boot_info *boot)
         kernel_map_device(boot->framebuffer.base, boot->framebuffer.size, PERM_WRITE_COMBINING);
     if (pixels == NULL)
         log_warning("framebuffer: %#lx cannot be mapped", boot->framebuffer.base);
-    else if (screen_start(&boot->framebuffer, pixels) == 0)
+    else if (screen_start(&boot->framebuffer, pixels) == 0) {
+        const char *viewer = option_value("viewer");
+        console_terminals_start(viewer != NULL && strcmp(viewer, "split") == 0, heap_alloc);
         console_log_to(CONSOLE_SCREEN, log_threshold());
+    }
 }
 
 static const void *table_read(paddr_t pa, size_t size)

@@ -9,16 +9,19 @@
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/log.h"
 #include "kernel/first_process.h"
+#include "kernel/keys.h"
 #include "kernel/lib/options.h"
 #include "kernel/machine.h"
 #include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
+#include "kernel/memory/space_visit.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/screen_refresh.h"
+#include "kernel/view/viewer.h"
 #include "syscalls/syscall.h"
 
 _Noreturn void kernel_main(paddr_t boot_info);
@@ -51,6 +54,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
 
     machine_devices_start(boot);
     walk_report_in_panics();
+    space_visit_start(boot);
     kernel_space_drop_low();
     zero_frame_make();
     firmware_reset_start(boot);
@@ -58,6 +62,8 @@ _Noreturn void kernel_main(paddr_t boot_info)
     screen_refresh_start();
     process_faults_start();
     syscall_start();
+    viewer_start();
+    keys_start();
     first_process_prepare(boot);
     scheduler_idle();
 }

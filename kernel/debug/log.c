@@ -25,6 +25,7 @@ static struct {
     struct log_sink *sinks[LOG_SINKS_MAX];
     unsigned sink_count;
     uint64_t (*nanoseconds)(void);
+    void (*added)(void);
 
     /* Written without the lock. */
     uint32_t lost;     /* lines from a trap in the middle of another line */
@@ -113,6 +114,8 @@ static void line_send(enum log_level level, const char *line, size_t length)
         if (level <= log.sinks[i]->threshold)
             log.sinks[i]->write(log.sinks[i], level, line, length);
     }
+    if (log.added != NULL)
+        log.added();
 }
 
 static void report_lost_lines(void)
@@ -195,6 +198,40 @@ size_t log_tail(char *to, size_t size)
     }
     log_leave();
     return copied;
+}
+
+long log_record(uint64_t *position, enum log_level *level, char *text, size_t size)
+{
+    uint8_t byte = 0;
+
+    if (!log_enter())
+        return -1;
+    if (*position < log.ring.start)
+        *position = log.ring.start;
+    long length = log_ring_read(&log.ring, position, &byte, text, size);
+    log_leave();
+    *level = (enum log_level)byte;
+    if (length < 0)
+        return -1;
+    size_t kept = (size_t)length < size ? (size_t)length : size - 1;
+    while (kept > 0 && text[kept - 1] == '\n')
+        kept--;
+    text[kept] = '\0';
+    return (long)kept;
+}
+
+uint64_t log_end(void)
+{
+    if (!log_enter())
+        return 0;
+    uint64_t end = log.ring.end;
+    log_leave();
+    return end;
+}
+
+void log_set_listener(void (*added)(void))
+{
+    __atomic_store_n(&log.added, added, __ATOMIC_RELEASE);
 }
 
 void log_panic_mode(void)

@@ -38,6 +38,16 @@ void log_set_clock(uint64_t (*nanoseconds)(void));
 /* Copy the newest part of the ring (whole lines, oldest first) that fits in `size`; the bytes copied. */
 size_t log_tail(char *to, size_t size);
 
+/* The record at or after *position (start with 0): its level, number and text with time stamp but without newline, terminated, cut at `size`. The text's length, and *position
+ * moves on; -1 when there is none yet. Records that were overwritten meanwhile are passed over. */
+long log_record(uint64_t *position, enum log_level *level, char *text, size_t size);
+
+/* Where the next record will stand: a reader that begins there sees only what is new. */
+uint64_t log_end(void);
+
+/* `added()` is called after each record, with locks held and interrupts off: it takes no lock. At most one. */
+void log_set_listener(void (*added)(void));
+
 /* From now on the lock is not waited for: the machine is stopping. */
 void log_panic_mode(void);
 

@@ -7,13 +7,8 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/string.h"
 
-/* The two tables, checked: every symbol is inside the file and `strings` ends with a terminator. */
-static struct {
-    const uint8_t *symbols;
-    size_t count;
-    const char *strings;
-    size_t strings_size;
-} table;
+/* The kernel's, checked: every symbol is inside the file and `strings` ends with a terminator. */
+static struct symbol_table kernel_symbols;
 
 /* What of the file is looked at. Sections may lie at any offset, so structures are copied out, not pointed at. */
 struct file {
@@ -48,7 +43,7 @@ static bool section_read(const struct file *file, uint32_t index, uint32_t type,
 }
 
 /* Section `index` is a symbol table whose strings are usable too. */
-static bool table_take(const struct file *file, uint32_t index)
+static bool table_take(struct symbol_table *table, const struct file *file, uint32_t index)
 {
     Elf64_Shdr symbols, strings;
 
@@ -58,50 +53,55 @@ static bool table_take(const struct file *file, uint32_t index)
         return false;
     if (file->bytes[strings.sh_offset + strings.sh_size - 1] != '\0')
         return false;
-    table.symbols = file->bytes + symbols.sh_offset;
-    table.count = symbols.sh_size / sizeof(Elf64_Sym);
-    table.strings = (const char *)file->bytes + strings.sh_offset;
-    table.strings_size = strings.sh_size;
+    table->symbols = file->bytes + symbols.sh_offset;
+    table->count = symbols.sh_size / sizeof(Elf64_Sym);
+    table->strings = (const char *)file->bytes + strings.sh_offset;
+    table->strings_size = strings.sh_size;
     return true;
 }
 
-int symbols_start(const void *bytes, size_t size)
+int symbol_table_open(struct symbol_table *table, const void *bytes, size_t size)
 {
     struct file file = {.bytes = bytes, .size = size};
 
-    table.count = 0;
+    table->count = 0;
     if (!header_read(&file))
         return -ENOEXEC;
     for (uint32_t index = 0; index < file.header.e_shnum; index++) {
-        if (table_take(&file, index))
+        if (table_take(table, &file, index))
             return 0;
     }
     return -ENOEXEC;
 }
 
-/* Symbol `index`, when it is code with a name; assembly labels have no type. */
-static bool symbol_read(size_t index, Elf64_Sym *out, const char **name)
+int symbols_start(const void *bytes, size_t size)
 {
-    memcpy(out, table.symbols + index * sizeof(*out), sizeof(*out));
+    return symbol_table_open(&kernel_symbols, bytes, size);
+}
+
+/* Symbol `index`, when it is code with a name; assembly labels have no type. */
+static bool symbol_read(const struct symbol_table *table, size_t index, Elf64_Sym *out, const char **name)
+{
+    memcpy(out, table->symbols + index * sizeof(*out), sizeof(*out));
     unsigned type = ELF_ST_TYPE(out->st_info);
     if ((type != STT_FUNC && type != STT_NOTYPE) || out->st_shndx == SHN_UNDEF ||
-        out->st_shndx >= SHN_LORESERVE || out->st_name >= table.strings_size)
+        out->st_shndx >= SHN_LORESERVE || out->st_name >= table->strings_size)
         return false;
-    *name = table.strings + out->st_name;
+    *name = table->strings + out->st_name;
     return **name != '\0';
 }
 
 /* A sized symbol that covers the address beats a bare label before it; then the nearer one counts. */
-const char *symbol_name(uint64_t address, uint64_t *offset)
+const char *symbol_table_find(const struct symbol_table *table, uint64_t address, uint64_t *offset)
 {
     const char *best = NULL;
     uint64_t best_value = 0;
     bool best_sized = false;
 
-    for (size_t i = 0; i < table.count; i++) {
+    for (size_t i = 0; i < table->count; i++) {
         Elf64_Sym symbol;
         const char *name;
-        if (!symbol_read(i, &symbol, &name) || symbol.st_value > address)
+        if (!symbol_read(table, i, &symbol, &name) || symbol.st_value > address)
             continue;
         bool sized = symbol.st_size != 0;
         if (sized && address - symbol.st_value >= symbol.st_size)
@@ -115,6 +115,11 @@ const char *symbol_name(uint64_t address, uint64_t *offset)
     if (best != NULL)
         *offset = address - best_value;
     return best;
+}
+
+const char *symbol_name(uint64_t address, uint64_t *offset)
+{
+    return symbol_table_find(&kernel_symbols, address, offset);
 }
 
 const char *symbol_text(uint64_t address, char *to, size_t size)
@@ -131,10 +136,10 @@ const char *symbol_text(uint64_t address, char *to, size_t size)
 
 uint64_t symbol_address(const char *wanted)
 {
-    for (size_t i = 0; i < table.count; i++) {
+    for (size_t i = 0; i < kernel_symbols.count; i++) {
         Elf64_Sym symbol;
         const char *name;
-        if (symbol_read(i, &symbol, &name) && strcmp(name, wanted) == 0)
+        if (symbol_read(&kernel_symbols, i, &symbol, &name) && strcmp(name, wanted) == 0)
             return symbol.st_value;
     }
     return 0;

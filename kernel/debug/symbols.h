@@ -6,6 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The symbols of any ELF file: pointers into it. */
+struct symbol_table {
+    const uint8_t *symbols;
+    size_t count;
+    const char *strings;
+    size_t strings_size;
+};
+
+/* 0, or -ENOEXEC when `bytes`, which must stay while the table is used, are no ELF file with a usable symbol table. */
+int symbol_table_open(struct symbol_table *table, const void *bytes, size_t size);
+
+/* The function that holds `address` as the file counts, and how far into it; NULL when unknown. */
+const char *symbol_table_find(const struct symbol_table *table, uint64_t address, uint64_t *offset);
+
+/* --- the kernel's own --- */
+
 /* `file`: the whole ELF file in memory, which must stay. 0, or -ENOEXEC when it has no usable symbol table. */
 int symbols_start(const void *file, size_t size);
 

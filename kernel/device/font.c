@@ -2,7 +2,6 @@
 
 #include <asm/errno.h>
 
-#include "kernel/device/cp437.h"
 #include "kernel/lib/string.h"
 
 /* PSF1: magic, mode, bytes per glyph, glyphs of 8 pixels' width. */
@@ -216,11 +215,12 @@ static const struct {
     uint16_t wanted;
     char instead;
 } stand_ins[] = {
-    {0x25ba, '>'}, {0x25c4, '<'}, {0x25b2, '^'}, {0x25bc, 'v'}, {0x00e5, 'a'}, {0x00ec, 'i'},
-    {0x00c5, 'A'}, {0x00f2, 'o'}, {0x2022, '*'}, {0x25cb, 'o'}, {0x2192, '>'}, {0x2190, '<'},
+    {0x25ba, '>'}, {0x25c4, '<'}, {0x25b2, '^'}, {0x25bc, 'v'}, {0x00e5, 'a'}, {0x00ec, 'i'}, {0x00c5, 'A'},
+    {0x00f2, 'o'}, {0x2022, '*'}, {0x25cb, 'o'}, {0x2192, '>'}, {0x2190, '<'}, {0x25c6, '*'}, {0x2593, '#'},
+    {0x2584, '_'}, {0x2580, '^'}, {0x23ba, '-'}, {0x23bb, '-'}, {0x23bc, '-'}, {0x23bd, '_'},
 };
 
-static uint32_t stand_in(const struct font_map *map, uint16_t character)
+static uint32_t stand_in(const struct font_map *map, uint32_t character)
 {
     for (size_t i = 0; i < sizeof(stand_ins) / sizeof(stand_ins[0]); i++) {
         if (stand_ins[i].wanted == character)
@@ -229,16 +229,13 @@ static uint32_t stand_in(const struct font_map *map, uint16_t character)
     return FONT_NO_GLYPH;
 }
 
-void font_map_cells(const struct font_map *map, uint16_t glyph_of[256])
+unsigned font_map_glyph(const struct font_map *map, uint32_t character)
 {
-    uint32_t unknown = font_map_find(map, '?');
+    uint32_t glyph = font_map_find(map, character);
 
-    for (unsigned cell = 0; cell < 256; cell++) {
-        uint32_t glyph = font_map_find(map, cp437_unicode[cell]);
-        if (glyph == FONT_NO_GLYPH)
-            glyph = stand_in(map, cp437_unicode[cell]);
-        if (glyph == FONT_NO_GLYPH)
-            glyph = unknown;
-        glyph_of[cell] = glyph == FONT_NO_GLYPH ? 0 : (uint16_t)glyph;
-    }
+    if (glyph == FONT_NO_GLYPH)
+        glyph = stand_in(map, character);
+    if (glyph == FONT_NO_GLYPH)
+        glyph = font_map_find(map, '?');
+    return glyph != FONT_NO_GLYPH ? glyph : 0;
 }

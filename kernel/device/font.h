@@ -47,7 +47,7 @@ void font_map_make(const struct font *font, struct font_map *map);
 /* The glyph of a character, or FONT_NO_GLYPH. */
 uint32_t font_map_find(const struct font_map *map, uint32_t character);
 
-/* For each cell byte the glyph that shows its character of code page 437, or the nearest there is. */
-void font_map_cells(const struct font_map *map, uint16_t glyph_of[256]);
+/* The glyph that shows a character: its own, that of the nearest there is, or that of the question mark. */
+unsigned font_map_glyph(const struct font_map *map, uint32_t character);
 
 #endif

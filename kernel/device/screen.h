@@ -1,7 +1,9 @@
-/* The framebuffer as a grid of CGA cells (character | attribute << 8; attribute = background << 4 | foreground), drawn with a packaged PSF
- * font. Cells live in RAM; only changed cells are drawn; the framebuffer is written, never read.
+/* The framebuffer as a grid of character cells, drawn with a packaged PSF font.
  *
- * Lock: screen.lock is not here: the console (a log sink) and the terminal serialise; a panic may draw at any time. Never sleeps. */
+ * The text lives in grids (struct screen_grid) that others write; one or two of them are shown. What the framebuffer shows is remembered cell by cell, so that it is written
+ * only where something changed and never read: a scroll costs at most one write of the screen. Nothing is drawn but by screen_refresh().
+ *
+ * No lock: the console (a log sink), the terminals and the refresher serialise; a panic may draw at any time. Never sleeps. */
 #ifndef KERNEL_DEVICE_SCREEN_H
 #define KERNEL_DEVICE_SCREEN_H
 
@@ -14,18 +16,64 @@
 #define SCREEN_COLUMNS_MAX 240
 #define SCREEN_ROWS_MAX    135
 
-/* Use the framebuffer mapped at `pixels`; the grid is as large as fits (glyphs doubled or tripled on dense panels). -ENODEV: none, -EINVAL: one
- * that cannot be used, with a log line that says why. Until then, and after a failure, everything here is a no-op. */
+/* One cell: a character of the Basic Multilingual Plane below U+8000 (no console font has others), whether it is underlined, and two colours 0xRRGGBB. */
+typedef uint64_t screen_cell_t;
+#define SCREEN_CHARACTER_MAX 0x7fffu
+#define SCREEN_UNDERLINED    (UINT64_C(1) << 15)
+#define SCREEN_CELL(character, foreground, background)                                                       \
+    ((screen_cell_t)(character) | (screen_cell_t)(foreground) << 16 | (screen_cell_t)(background) << 40)
+#define SCREEN_CHARACTER(cell)  ((uint32_t)(cell)&SCREEN_CHARACTER_MAX)
+#define SCREEN_FOREGROUND(cell) ((uint32_t)((cell) >> 16) & 0xffffff)
+#define SCREEN_BACKGROUND(cell) ((uint32_t)((cell) >> 40))
+
+/* The sixteen colours of a PC's text screen, in the CGA's order, as an IBM display showed them; and a cell of such a screen (character | attribute << 8). */
+extern const uint32_t screen_cga_colour[16];
+#define SCREEN_CELL_CGA(cell)                                                                                \
+    SCREEN_CELL((cell)&0xff, screen_cga_colour[(cell) >> 8 & 0xf], screen_cga_colour[(cell) >> 12 & 0xf])
+
+/* Cells to show: the last `rows` lines of a ring of `lines`, or earlier ones when scrolled back. */
+struct screen_grid {
+    unsigned rows, columns;
+    screen_cell_t *cells; /* lines * columns */
+    unsigned lines;       /* rows and history */
+    unsigned top;         /* line of the ring that is row 0 */
+    unsigned history;     /* lines above it that hold something */
+    unsigned back;        /* by how many lines the view is scrolled back */
+    unsigned cursor_row, cursor_column;
+    bool cursor_visible;
+    bool dirty[SCREEN_ROWS_MAX]; /* rows that may differ from what is drawn */
+};
+
+/* The cells of a row, as it is written, or as it is seen. */
+static inline screen_cell_t *screen_row(const struct screen_grid *grid, unsigned row)
+{
+    return grid->cells + (size_t)((grid->top + row) % grid->lines) * grid->columns;
+}
+
+static inline const screen_cell_t *screen_row_seen(const struct screen_grid *grid, unsigned row)
+{
+    return grid->cells + (size_t)((grid->top + row + grid->lines - grid->back) % grid->lines) * grid->columns;
+}
+
+/* A grid and where its upper left corner stands. */
+struct screen_pane {
+    struct screen_grid *grid;
+    unsigned row, column;
+};
+#define SCREEN_PANES_MAX 2
+
+/* Use the framebuffer mapped at `pixels`; the screen has as many characters as fit (glyphs doubled or tripled on dense panels). -ENODEV: none, -EINVAL: one that cannot be used,
+ * with a log line that says why. Until then, and after a failure, everything here is a no-op. */
 int screen_start(const struct boot_framebuffer *framebuffer, volatile void *pixels);
 bool screen_present(void);
 unsigned screen_columns(void);
 unsigned screen_rows(void);
 
-/* Set one cell; outside the grid: nothing. What changes here is only marked; pixels are sent by the two below. */
-void screen_put(unsigned row, unsigned column, uint16_t cell);
-uint16_t screen_cell(unsigned row, unsigned column);
-void screen_scroll(unsigned lines, uint16_t blank);
-void screen_cursor(unsigned row, unsigned column, bool visible);
+/* Show these grids, which stay the caller's, and blanks elsewhere. */
+void screen_show(const struct screen_pane *panes, unsigned count);
+
+/* A grid has rows marked dirty. */
+void screen_changed(void);
 
 /* Is there anything to send? */
 bool screen_dirty(void);
@@ -35,18 +83,5 @@ bool screen_refresh(void);
 
 /* Send all of it. */
 void screen_update(void);
-
-/* The usual colours of a cell's attribute: light grey on black. */
-#define SCREEN_ATTRIBUTE 0x07
-
-/* --- the teletype on top of the cells (teletype.c) --- */
-
-/* Write text as a terminal would: \n (which also returns the carriage) \r \t \b, wrapping and scrolling; UTF-8 as far as code page 437 has the
- * character. Of the ECMA-48 sequences it knows colours (SGR), cursor movement (CUU CUD CUF CUB CHA CUP), erasing (ED, EL), save and restore,
- * and showing the cursor; others are skipped. Sends no pixels. */
-void screen_write(const char *text, size_t size);
-
-/* Write text in its own colour, leaving the colour and the half-read sequence of screen_write() as they are. */
-void screen_write_coloured(uint8_t attribute, const char *text, size_t size);
 
 #endif

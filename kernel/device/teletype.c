@@ -1,380 +1,309 @@
-/* Text onto the screen's cells: control characters, UTF-8, and the escape sequences that programs commonly send (ECMA-48). */
-#include "kernel/device/cp437.h"
-#include "kernel/device/screen.h"
+/* Bytes to characters and sequences. See teletype.h. Names of sequences are those of ECMA-48 and of DEC's manuals. */
+#include "kernel/device/teletype.h"
 
-#define PARAMETERS_MAX  8
+#include "kernel/device/teletype_internal.h"
+#include "kernel/lib/string.h"
+
 #define PARAMETER_LIMIT 9999
-#define TAB_WIDTH       8
-#define ESCAPE          0x1b
 #define BELL            0x07
-#define UNKNOWN         '?'
-
-#define COLOUR_DEFAULT  7
-#define COLOUR_BRIGHT   8
-
-/* ANSI counts red, green, blue from the lowest bit; the CGA blue, green, red. */
-static const uint8_t cga_colour[8] = {0, 4, 2, 6, 1, 5, 3, 7};
+#define SHIFT_OUT       0x0e
+#define SHIFT_IN        0x0f
+#define CANCEL          0x18
+#define SUBSTITUTE      0x1a
+#define ESCAPE          0x1b
+#define UNKNOWN         0xfffd
 
 enum reading {
     PLAIN,
     AFTER_ESCAPE,
     IN_SEQUENCE, /* ESC [ ... */
     IN_STRING,   /* ESC ] ... BEL or ESC \ : titles and the like */
-    IN_CHARSET,  /* ESC ( and one more */
+    IN_CHARSET,  /* ESC ( or ESC ) and one more */
+    IN_HASH,     /* ESC # and one more */
 };
 
-struct style {
-    uint8_t foreground, background; /* CGA colours */
-    bool bold, reverse;
+/* DEC's line-drawing set for ` to ~. */
+static const uint16_t line_drawing[] = {
+    0x25c6, 0x2592, 0x2409, 0x240c, 0x240d, 0x240a, 0x00b0, 0x00b1, 0x2424, 0x240b, 0x2518,
+    0x2510, 0x250c, 0x2514, 0x253c, 0x23ba, 0x23bb, 0x2500, 0x23bc, 0x23bd, 0x251c, 0x2524,
+    0x2534, 0x252c, 0x2502, 0x2264, 0x2265, 0x03c0, 0x2260, 0x00a3, 0x00b7,
 };
 
-static struct teletype {
-    unsigned row, column; /* column == columns: the next character wraps first */
-    unsigned saved_row, saved_column;
-    struct style style;
-    bool cursor_hidden;
+/* --- characters --- */
 
-    enum reading reading;
-    bool private_sequence; /* ESC [ ? */
-    unsigned parameter[PARAMETERS_MAX];
-    unsigned parameter_count;
-
-    uint32_t character; /* UTF-8 under way */
-    unsigned continuation;
-    uint32_t smallest; /* that its length may encode */
-} tty = {.style = {.foreground = COLOUR_DEFAULT}};
-
-static uint8_t attribute(const struct style *style)
+void teletype_put(struct teletype *t, uint32_t character)
 {
-    uint8_t foreground = style->foreground | (style->bold ? COLOUR_BRIGHT : 0);
-
-    return style->reverse ? (uint8_t)(foreground << 4 | style->background)
-                          : (uint8_t)(style->background << 4 | foreground);
-}
-
-static uint16_t blank(void)
-{
-    return (uint16_t)(attribute(&tty.style) << 8 | ' ');
-}
-
-static void line_feed(void)
-{
-    if (tty.row + 1 < screen_rows())
-        tty.row++;
-    else
-        screen_scroll(1, blank());
-}
-
-static void put_cell(uint8_t byte)
-{
-    if (tty.column >= screen_columns()) {
-        tty.column = 0;
-        line_feed();
+    if (t->cursor.column >= t->grid.columns) {
+        t->cursor.column = t->no_wrap ? t->grid.columns - 1 : 0;
+        if (!t->no_wrap)
+            teletype_line_feed(t);
     }
-    screen_put(tty.row, tty.column++, (uint16_t)(attribute(&tty.style) << 8 | byte));
+    if (t->cursor.line_drawing[t->cursor.charset] && character >= '`' && character <= '~')
+        character = line_drawing[character - '`'];
+    if (t->insert)
+        teletype_insert_columns(t, 1);
+    screen_row(&t->grid, t->cursor.row)[t->cursor.column++] = teletype_cell(t, character);
+    teletype_row_mark(t, t->cursor.row);
+    t->last = character;
 }
 
-static void control(char byte)
+static void control(struct teletype *t, char byte)
 {
     switch (byte) {
+    case BELL:
+        t->bells++;
+        break;
     case '\n':
-        tty.column = 0;
-        line_feed();
+    case '\v':
+    case '\f':
+        if (t->newline_mode)
+            t->cursor.column = 0;
+        teletype_line_feed(t);
         break;
     case '\r':
-        tty.column = 0;
+        t->cursor.column = 0;
         break;
     case '\t':
-        tty.column = (tty.column / TAB_WIDTH + 1) * TAB_WIDTH;
-        if (tty.column >= screen_columns())
-            tty.column = screen_columns() - 1;
+        teletype_tab(t, 1);
         break;
     case '\b':
-        if (tty.column > 0)
-            tty.column--;
+        t->cursor.column = teletype_clip(t->cursor.column, 0, t->grid.columns);
+        if (t->cursor.column > 0)
+            t->cursor.column--;
+        break;
+    case SHIFT_OUT:
+    case SHIFT_IN:
+        t->cursor.charset = byte == SHIFT_OUT;
         break;
     case ESCAPE:
-        tty.reading = AFTER_ESCAPE;
+        t->reading = AFTER_ESCAPE;
         break;
     default: /* the rest of the control characters shows nothing */
         break;
     }
 }
 
-/* --- escape sequences --- */
-
-/* Parameter `index`, or `fallback` when it is absent or 0. */
-static unsigned parameter(unsigned index, unsigned fallback)
+static void sequence_byte(struct teletype *t, char byte)
 {
-    return index < tty.parameter_count && tty.parameter[index] != 0 ? tty.parameter[index] : fallback;
-}
+    unsigned *current = &t->parameter[t->parameter_count - 1];
 
-static unsigned clip(unsigned value, unsigned count)
-{
-    return value < count ? value : count - 1;
-}
-
-/* 38;5;N or 48;5;N: the first sixteen of the 256 colours; the rest, and true colour, are passed over. How many parameters it took. */
-static unsigned extended_colour(unsigned index, uint8_t *colour)
-{
-    if (index + 2 < tty.parameter_count && tty.parameter[index + 1] == 5) {
-        unsigned number = tty.parameter[index + 2];
-        if (number < 16)
-            *colour = cga_colour[number & 7] | (number & COLOUR_BRIGHT);
-        return 2;
+    if (byte >= '0' && byte <= '9') {
+        if (*current < PARAMETER_LIMIT)
+            *current = *current * 10 + (unsigned)(byte - '0');
+    } else if (byte == ';' || byte == ':') {
+        if (t->parameter_count < TELETYPE_PARAMETERS_MAX)
+            t->parameter[t->parameter_count++] = 0;
+        else
+            *current = 0; /* too many: the last place takes the rest in turn */
+    } else if (byte >= '<' && byte <= '?') {
+        t->introducer = byte;
+    } else if (byte >= ' ' && byte <= '/') {
+        t->intermediate = byte;
+    } else if (byte >= '@' && byte <= '~') {
+        t->reading = PLAIN;
+        teletype_sequence(t, byte);
+    } else if (byte == CANCEL || byte == SUBSTITUTE) {
+        t->reading = PLAIN;
+    } else if (byte < ' ') {
+        control(t, byte); /* is done at once, in the middle of the sequence */
     }
-    return index + 1 < tty.parameter_count && tty.parameter[index + 1] == 2 ? 4 : 0;
 }
 
-/* Select Graphic Rendition, one parameter; how many more it used. */
-static unsigned style_set(unsigned index)
+static void sequence_begin(struct teletype *t)
 {
-    unsigned value = tty.parameter[index];
-
-    if (value == 0)
-        tty.style = (struct style){.foreground = COLOUR_DEFAULT};
-    else if (value == 1 || value == 22)
-        tty.style.bold = value == 1;
-    else if (value == 7 || value == 27)
-        tty.style.reverse = value == 7;
-    else if (value >= 30 && value <= 37)
-        tty.style.foreground = cga_colour[value - 30];
-    else if (value >= 40 && value <= 47)
-        tty.style.background = cga_colour[value - 40];
-    else if (value >= 90 && value <= 97)
-        tty.style.foreground = cga_colour[value - 90] | COLOUR_BRIGHT;
-    else if (value >= 100 && value <= 107)
-        tty.style.background = cga_colour[value - 100] | COLOUR_BRIGHT;
-    else if (value == 39)
-        tty.style.foreground = COLOUR_DEFAULT;
-    else if (value == 49)
-        tty.style.background = 0;
-    else if (value == 38)
-        return extended_colour(index, &tty.style.foreground);
-    else if (value == 48)
-        return extended_colour(index, &tty.style.background);
-    return 0;
+    t->reading = IN_SEQUENCE;
+    t->introducer = t->intermediate = 0;
+    t->parameter_count = 1;
+    t->parameter[0] = 0;
 }
 
-static void styles_set(void)
+static void escape_byte(struct teletype *t, char byte)
 {
-    for (unsigned i = 0; i < tty.parameter_count; i++)
-        i += style_set(i);
-}
-
-static void blank_range(unsigned row, unsigned first, unsigned end)
-{
-    for (unsigned column = first; column < end; column++)
-        screen_put(row, column, blank());
-}
-
-/* 0: from the cursor to the end; 1: from the start to the cursor; 2: all of the line. */
-static void erase_line(unsigned row, unsigned what)
-{
-    unsigned columns = screen_columns(), column = clip(tty.column, columns);
-
-    blank_range(row, what == 0 ? column : 0, what == 1 ? column + 1 : columns);
-}
-
-static void erase_screen(unsigned what)
-{
-    unsigned first = what == 0 ? tty.row + 1 : 0;
-    unsigned end = what == 1 ? tty.row : screen_rows();
-
-    for (unsigned row = first; row < end; row++)
-        blank_range(row, 0, screen_columns());
-    if (what < 2)
-        erase_line(tty.row, what);
-}
-
-static void cursor_move(unsigned row, unsigned column)
-{
-    tty.row = clip(row, screen_rows());
-    tty.column = clip(column, screen_columns());
-}
-
-/* The final byte of ESC [ ... says what it is. */
-static void sequence_end(char final)
-{
-    unsigned count = parameter(0, 1), first = parameter(0, 0);
-    unsigned column = clip(tty.column, screen_columns());
-
-    if (tty.private_sequence) {
-        if (first == 25 && (final == 'h' || final == 'l'))
-            tty.cursor_hidden = final == 'l';
-        return;
-    }
-    switch (final) {
-    case 'A':
-        cursor_move(tty.row > count ? tty.row - count : 0, column);
+    t->reading = PLAIN;
+    switch (byte) {
+    case '[':
+        sequence_begin(t);
         break;
-    case 'B':
-        cursor_move(tty.row + count, column);
+    case ']':
+    case 'P':
+    case '_':
+    case '^':
+    case 'X':
+        t->reading = IN_STRING;
         break;
-    case 'C':
-        cursor_move(tty.row, column + count);
+    case '(':
+    case ')':
+        t->intermediate = byte;
+        t->reading = IN_CHARSET;
+        break;
+    case '#':
+        t->reading = IN_HASH;
+        break;
+    case '7':
+        teletype_cursor_save(t);
+        break;
+    case '8':
+        teletype_cursor_restore(t);
         break;
     case 'D':
-        cursor_move(tty.row, column > count ? column - count : 0);
+        teletype_line_feed(t);
         break;
-    case 'G':
-        cursor_move(tty.row, count - 1);
+    case 'E':
+        t->cursor.column = 0;
+        teletype_line_feed(t);
         break;
     case 'H':
-    case 'f':
-        cursor_move(count - 1, parameter(1, 1) - 1);
+        t->tab_stops[teletype_clip(t->cursor.column, 0, t->grid.columns) / 64] |=
+            UINT64_C(1) << teletype_clip(t->cursor.column, 0, t->grid.columns) % 64;
         break;
-    case 'J':
-        erase_screen(first);
+    case 'M':
+        teletype_reverse_line_feed(t);
         break;
-    case 'K':
-        erase_line(tty.row, first);
+    case 'c':
+        teletype_reset(t);
         break;
-    case 'm':
-        styles_set();
-        break;
-    case 's':
-        tty.saved_row = tty.row;
-        tty.saved_column = column;
-        break;
-    case 'u':
-        cursor_move(tty.saved_row, tty.saved_column);
+    case ESCAPE:
+        t->reading = AFTER_ESCAPE;
         break;
     default:
         break;
     }
 }
 
-static void sequence_byte(char byte)
+/* DECALN: a screen full of E, to adjust the picture by. */
+static void alignment(struct teletype *t)
 {
-    unsigned *current = &tty.parameter[tty.parameter_count - 1];
-
-    if (byte >= '0' && byte <= '9') {
-        if (*current < PARAMETER_LIMIT)
-            *current = *current * 10 + (unsigned)(byte - '0');
-    } else if (byte == ';') {
-        if (tty.parameter_count < PARAMETERS_MAX)
-            tty.parameter[tty.parameter_count++] = 0;
-        else
-            *current = 0; /* too many: the last place takes the rest in turn */
-    } else if (byte == '?') {
-        tty.private_sequence = true;
-    } else if (byte >= '@' && byte <= '~') {
-        tty.reading = PLAIN;
-        sequence_end(byte);
-    } else if (byte < ' ') {
-        tty.reading = PLAIN;
-        control(byte);
+    t->region_top = 0;
+    t->region_end = t->grid.rows;
+    for (unsigned row = 0; row < t->grid.rows; row++) {
+        teletype_erase(t, row, 0, t->grid.columns);
+        for (unsigned column = 0; column < t->grid.columns; column++)
+            screen_row(&t->grid, row)[column] = teletype_cell(t, 'E');
     }
-}
-
-static void escape_byte(char byte)
-{
-    tty.reading = PLAIN;
-    if (byte == '[') {
-        tty.reading = IN_SEQUENCE;
-        tty.private_sequence = false;
-        tty.parameter_count = 1;
-        tty.parameter[0] = 0;
-    } else if (byte == ']' || byte == 'P' || byte == '_' || byte == '^') {
-        tty.reading = IN_STRING;
-    } else if (byte == '(' || byte == ')') {
-        tty.reading = IN_CHARSET;
-    } else if (byte == 'c') {
-        tty.style = (struct style){.foreground = COLOUR_DEFAULT};
-        cursor_move(0, 0);
-        erase_screen(2);
-    }
-}
-
-/* --- characters --- */
-
-static void put_character(uint32_t character)
-{
-    int cell = cp437_cell(character);
-
-    put_cell(cell >= 0 ? (uint8_t)cell : UNKNOWN);
+    teletype_cursor_to(t, 0, 0);
 }
 
 /* A byte above 0x7f: the beginning or the rest of a UTF-8 character. */
-static void utf8_byte(uint8_t byte)
+static void utf8_byte(struct teletype *t, uint8_t byte)
 {
-    if ((byte & 0xc0) == 0x80 && tty.continuation > 0) {
-        tty.character = tty.character << 6 | (byte & 0x3f);
-        if (--tty.continuation == 0)
-            put_character(tty.character >= tty.smallest ? tty.character : UNKNOWN);
+    if ((byte & 0xc0) == 0x80 && t->continuation > 0) {
+        t->character = t->character << 6 | (byte & 0x3f);
+        if (--t->continuation == 0)
+            teletype_put(t, t->character >= t->smallest ? t->character : UNKNOWN);
         return;
     }
-    if (tty.continuation > 0)
-        put_cell(UNKNOWN);
-    tty.continuation = 0;
+    if (t->continuation > 0)
+        teletype_put(t, UNKNOWN);
+    t->continuation = 0;
     if (byte >= 0xc2 && byte < 0xf5) {
-        tty.continuation = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
-        tty.character = byte & (byte < 0xe0 ? 0x1f : byte < 0xf0 ? 0x0f : 0x07);
-        tty.smallest = byte < 0xe0 ? 0x80 : byte < 0xf0 ? 0x800 : 0x10000;
+        t->continuation = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+        t->character = byte & (byte < 0xe0 ? 0x1f : byte < 0xf0 ? 0x0f : 0x07);
+        t->smallest = byte < 0xe0 ? 0x80 : byte < 0xf0 ? 0x800 : 0x10000;
     } else {
-        put_cell(UNKNOWN);
+        teletype_put(t, UNKNOWN);
     }
 }
 
-static void plain_byte(char byte)
+static void plain_byte(struct teletype *t, char byte)
 {
     if ((uint8_t)byte >= 0x80) {
-        utf8_byte((uint8_t)byte);
+        utf8_byte(t, (uint8_t)byte);
         return;
     }
-    if (tty.continuation > 0) {
-        tty.continuation = 0;
-        put_cell(UNKNOWN);
+    if (t->continuation > 0) {
+        t->continuation = 0;
+        teletype_put(t, UNKNOWN);
     }
     if (byte < ' ' || byte == 0x7f)
-        control(byte);
+        control(t, byte);
     else
-        put_cell((uint8_t)byte);
+        teletype_put(t, (uint8_t)byte);
 }
 
-static void write_byte(char byte)
+static void byte_write(struct teletype *t, char byte)
 {
-    switch (tty.reading) {
-    case PLAIN:
-        plain_byte(byte);
-        break;
+    switch (t->reading) {
     case AFTER_ESCAPE:
-        escape_byte(byte);
+        escape_byte(t, byte);
         break;
     case IN_SEQUENCE:
-        sequence_byte(byte);
+        if (byte == ESCAPE)
+            t->reading = AFTER_ESCAPE;
+        else
+            sequence_byte(t, byte);
         break;
     case IN_STRING:
-        if (byte == BELL)
-            tty.reading = PLAIN;
+        if (byte == BELL || byte == CANCEL || byte == SUBSTITUTE)
+            t->reading = PLAIN;
         else if (byte == ESCAPE)
-            tty.reading = AFTER_ESCAPE;
+            t->reading = AFTER_ESCAPE;
         break;
     case IN_CHARSET:
-        tty.reading = PLAIN;
+        t->reading = PLAIN;
+        t->cursor.line_drawing[t->intermediate == ')'] = byte == '0';
+        break;
+    case IN_HASH:
+        t->reading = PLAIN;
+        if (byte == '8')
+            alignment(t);
+        break;
+    default:
+        plain_byte(t, byte);
         break;
     }
 }
 
-void screen_write(const char *text, size_t size)
+static void cursor_show(struct teletype *t)
 {
-    if (!screen_present())
-        return;
-    while (size-- > 0)
-        write_byte(*text++);
-    screen_cursor(tty.row, tty.column, !tty.cursor_hidden);
+    struct screen_grid *grid = &t->grid;
+    unsigned column = teletype_clip(t->cursor.column, 0, grid->columns);
+
+    if (grid->cursor_row != t->cursor.row || grid->cursor_column != column ||
+        grid->cursor_visible == t->cursor_hidden) {
+        teletype_row_mark(t, grid->cursor_row);
+        teletype_row_mark(t, t->cursor.row);
+    }
+    grid->cursor_row = t->cursor.row;
+    grid->cursor_column = column;
+    grid->cursor_visible = !t->cursor_hidden;
+    screen_changed();
 }
 
-void screen_write_coloured(uint8_t colours, const char *text, size_t size)
+void teletype_write(struct teletype *t, const char *text, size_t size)
 {
-    struct teletype before = tty;
+    while (size-- > 0)
+        byte_write(t, *text++);
+    cursor_show(t);
+}
 
-    tty.style = (struct style){.foreground = colours & 0xf, .background = colours >> 4};
-    tty.reading = PLAIN;
-    tty.continuation = 0;
-    screen_write(text, size);
-    before.row = tty.row;
-    before.column = tty.column;
-    tty = before;
+void teletype_write_coloured(struct teletype *t, uint8_t attribute, const char *text, size_t size)
+{
+    struct teletype_style style = t->cursor.style;
+    uint8_t reading = t->reading;
+    unsigned continuation = t->continuation;
+    bool newline_mode = t->newline_mode, drawing = t->cursor.line_drawing[t->cursor.charset];
+
+    t->cursor.style = (struct teletype_style){.foreground = screen_cga_colour[attribute & 0xf],
+                                              .background = screen_cga_colour[attribute >> 4]};
+    t->reading = PLAIN;
+    t->continuation = 0;
+    t->newline_mode = true;
+    t->cursor.line_drawing[t->cursor.charset] = false;
+    while (size-- > 0)
+        plain_byte(t, *text++);
+    t->cursor.style = style;
+    t->reading = reading;
+    t->continuation = continuation;
+    t->newline_mode = newline_mode;
+    t->cursor.line_drawing[t->cursor.charset] = drawing;
+    cursor_show(t);
+}
+
+size_t teletype_take_reply(struct teletype *t, char *to)
+{
+    size_t length = t->reply_length;
+
+    memcpy(to, t->reply, length);
+    t->reply_length = 0;
+    return length;
 }

@@ -12,7 +12,6 @@
 #include "kernel/debug/log.h"
 #include "kernel/device/clock.h"
 #include "kernel/device/console.h"
-#include "kernel/device/screen.h"
 #include "kernel/device/serial.h"
 #include "kernel/file/character_device.h"
 #include "kernel/file/file.h"
@@ -38,8 +37,9 @@ static struct {
     struct wait_queue readers;
     struct terminal terminal;
     struct winsize window;
-    int foreground;      /* process group that ^C goes to */
-    struct mutex output; /* keeps one write() in one piece */
+    int foreground;       /* process group that ^C goes to */
+    struct mutex output;  /* keeps one write() in one piece */
+    bool serial_terminal; /* someone sits at COM1 (console=serial) */
 } console = {
     .lock = SPINLOCK_INIT(LOCK_DEVICE, "console"),
     .readers = WAIT_QUEUE_INIT(console.readers),
@@ -189,6 +189,10 @@ static long console_write_file(struct file *file, struct buffer *from, uint64_t 
             break;
     }
     mutex_unlock(&console.output);
+    /* With a terminal on the serial line, it is that one that answers. */
+    size_t size = console.serial_terminal ? 0 : console_take_reply(CONSOLE_SHELL, made);
+    if (size > 0)
+        console_input((const uint8_t *)made, size);
     return done > 0 ? (long)done : error;
 }
 
@@ -353,15 +357,17 @@ static struct character_device tty_device = {
     .operations = &console_operations,
 };
 
-void console_start(bool receive)
+void console_start(bool receive, bool serial_terminal)
 {
-    bool screen = screen_present();
+    unsigned rows = ROWS_DEFAULT, columns = COLUMNS_DEFAULT;
 
+    console_terminal_size(CONSOLE_SHELL, &rows, &columns);
+    console.serial_terminal = serial_terminal;
     mutex_init(&console.output, MUTEX_NODE, "console output");
     terminal_init(&console.terminal);
     console.window = (struct winsize){
-        .ws_row = (unsigned short)(screen ? screen_rows() : ROWS_DEFAULT),
-        .ws_col = (unsigned short)(screen ? screen_columns() : COLUMNS_DEFAULT),
+        .ws_row = (unsigned short)rows,
+        .ws_col = (unsigned short)columns,
     };
     character_device_register(&console_device);
     character_device_register(&tty_device);

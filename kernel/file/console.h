@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Register the devices, and begin to receive from COM1 unless `serial_input` is false (then COM1 is for the log alone). */
-void console_start(bool serial_input);
+/* Register the devices, and begin to receive from COM1 unless `serial_input` is false (then COM1 is for the log alone). `serial_terminal`: someone's
+ * terminal is at COM1, and answers questions that programs ask of it. */
+void console_start(bool serial_input, bool serial_terminal);
 
 /* Bytes were typed. Any context, interrupts included. */
 void console_input(const uint8_t *bytes, size_t size);

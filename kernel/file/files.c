@@ -12,9 +12,11 @@
 #include "kernel/file/contents.h"
 #include "kernel/file/file.h"
 #include "kernel/file/file_table.h"
+#include "kernel/file/log_device.h"
 #include "kernel/file/node.h"
 #include "kernel/file/path.h"
 #include "kernel/file/proc.h"
+#include "kernel/file/proc_view.h"
 #include "kernel/file/serial_stream.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/direct_map.h"
@@ -38,7 +40,9 @@ int files_start(const struct files_options *options)
     if (options->memory_limit != 0)
         contents_set_limit(options->memory_limit);
     memory_devices_register();
-    console_start(options->console_input);
+    log_device_register();
+    proc_view_register();
+    console_start(options->console_input, options->console_terminal);
     serial_streams = options->serial_streams;
     if (serial_streams)
         serial_stream_start();

@@ -13,6 +13,7 @@ struct file_table;
 struct files_options {
     bool serial_streams;   /* stdio=serial: COM2 and COM3 are the first process's standard files */
     bool console_input;    /* the console reads from COM1 */
+    bool console_terminal; /* console=serial: someone's terminal is there */
     uint64_t memory_limit; /* bytes that written files may take together; 0: no limit */
 };
 

@@ -163,3 +163,13 @@ struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*do
         {.operations = &bytes_operations, .references = 1}, bytes, size, done, context};
     return &source->backing;
 }
+
+const void *backing_bytes(const struct backing *backing, uint64_t *size)
+{
+    const struct bytes_backing *source = (const struct bytes_backing *)backing;
+
+    if (backing->operations->page != bytes_page)
+        return NULL;
+    *size = source->size;
+    return source->bytes;
+}

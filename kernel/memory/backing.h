@@ -56,4 +56,7 @@ static inline void backing_each_frame(struct backing *backing,
 must_check struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*done)(void *context),
                                                 void *context);
 
+/* The bytes of such a backing: NULL for another kind. They stay as long as the backing. */
+const void *backing_bytes(const struct backing *backing, uint64_t *size);
+
 #endif

@@ -27,6 +27,17 @@ static void step_report(const struct paging_step *step, const struct paging_walk
              step->level == walk->refused_level ? paging_refusal_name(walk->refusal) : "");
 }
 
+static const char *const legal_if[] = {
+    [PAGING_NON_CANONICAL] = "bits 63 to 47 (56 with five levels) of the address were equal",
+    [PAGING_NOT_PRESENT] = "that entry had P, and those below it",
+    [PAGING_RESERVED_BIT] = "that entry had no reserved bit set",
+    [PAGING_NOT_USER] = "U were set at every level, or the access were the kernel's",
+    [PAGING_NOT_WRITABLE] = "W were set at every level",
+    [PAGING_NO_EXECUTE] = "NX were clear at every level",
+    [PAGING_SMEP] = "the page were the kernel's own (no U), or CR4.SMEP off",
+    [PAGING_SMAP] = "RFLAGS.AC were set (user_copy), or CR4.SMAP off",
+};
+
 void walk_report(vaddr_t address, uint64_t error_code)
 {
     struct paging now = kernel_paging;
@@ -51,6 +62,8 @@ void walk_report(vaddr_t address, uint64_t error_code)
         step_report(&walk.step[i], &walk);
     if (walk.refusal == PAGING_ALLOWED)
         log_info("  the tables allow it now");
+    else if (legal_if[walk.refusal] != NULL)
+        log_info("  the processor would allow it if %s", legal_if[walk.refusal]);
     else if (walk.refused_level == 0)
         log_info("  %s", paging_refusal_name(walk.refusal));
 }

@@ -273,7 +273,9 @@ static void program_commit(struct process *process, struct address_space *space,
     struct address_space *old = process->space;
     bool enabled = interrupts_disable();
 
+    spinlock_lock(&process->lock); /* process_space_get() */
     process->space = space;
+    spinlock_unlock(&process->lock);
     if (process == current_process())
         space_activate(space);
     interrupts_restore(enabled);

@@ -13,6 +13,7 @@
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/check_point.h"
+#include "kernel/process/fault_report.h"
 #include "kernel/process/out_of_memory.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
@@ -115,12 +116,8 @@ static void user_exception(struct trap_frame *frame, uint64_t address)
         __asm__ volatile("movq %0, %%dr6" : : "r"(DR6_CLEAR));
         frame->rflags &= ~RFLAGS_TF;
     }
-    if (!handled_by_program(process, thread_current(), info.signal)) {
-        log_info("%s (%d): %s at %#lx, error code %#lx: %s", process->name, process->pid,
-                 exception_name(frame->vector), frame->rip, frame->error, reason);
-        if (frame->vector == EXCEPTION_PAGE_FAULT)
-            walk_report(address, frame->error);
-    }
+    if (!handled_by_program(process, thread_current(), info.signal))
+        fault_report(frame, address, reason);
     signal_send_thread(thread_current(), &info, true);
 }
 

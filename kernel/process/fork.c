@@ -42,8 +42,10 @@ void process_release_parts(struct process *process)
     process->files = NULL;
     process->directory = NULL;
     /* From here on a switch to this thread loads the kernel's tables. */
+    spinlock_lock(&process->lock); /* process_space_get() */
     struct address_space *space = process->space;
     process->space = NULL;
+    spinlock_unlock(&process->lock);
     if (space == NULL)
         return;
     bool enabled = interrupts_disable();

@@ -139,6 +139,16 @@ void process_put(struct process *process)
     heap_free(process);
 }
 
+struct address_space *process_space_get(struct process *process)
+{
+    spinlock_lock(&process->lock);
+    struct address_space *space = process->space;
+    if (space != NULL)
+        space_get(space);
+    spinlock_unlock(&process->lock);
+    return space;
+}
+
 int process_each(int (*visit)(struct process *process, void *context), void *context)
 {
     int result = 0;

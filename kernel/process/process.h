@@ -111,6 +111,10 @@ void process_vfork_release(struct process *process);
 struct process *process_find(int pid);
 void process_put(struct process *process);
 
+/* The process's address space with a reference (space_put), or NULL when it has none (any more). Any process, from anywhere: a change of process->space is made under
+ * process->lock. */
+must_check struct address_space *process_space_get(struct process *process);
+
 /* Call `visit` for every process, with process_tree.lock held; stops when it returns non-zero, which is returned. */
 int process_each(int (*visit)(struct process *process, void *context), void *context);
 

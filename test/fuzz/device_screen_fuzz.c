@@ -1,14 +1,15 @@
-/* Fuzz the teletype: any bytes onto a small framebuffer that is exactly as large as it says.
+/* Fuzz the terminal: any bytes onto a small framebuffer that is exactly as large as it says.
  *
  * Long run: build/test/fuzz/device_screen_fuzz -max_total_time=3600 -max_len=1024 CORPUS */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "kernel/debug/log.h"
-#include "kernel/device/screen.h"
+#include "kernel/device/teletype.h"
 
-#define WIDTH  100
-#define HEIGHT 70
+#define WIDTH   100
+#define HEIGHT  70
+#define HISTORY 5
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,6 +23,7 @@ void log_line(enum log_level level, const char *format, ...)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t *pixels;
+    static struct teletype tty;
 
     if (pixels == NULL) {
         struct boot_framebuffer framebuffer = {.width = WIDTH,
@@ -36,8 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pixels = malloc(framebuffer.size);
         if (screen_start(&framebuffer, pixels) != 0)
             abort();
+        size_t cells = teletype_cells(screen_rows(), screen_columns(), HISTORY);
+        teletype_start(&tty, screen_rows(), screen_columns(), HISTORY, malloc(cells * sizeof(screen_cell_t)));
+        screen_show(&(struct screen_pane){.grid = &tty.grid}, 1);
     }
-    screen_write((const char *)data, size);
+    teletype_write(&tty, (const char *)data, size);
     screen_update();
     return 0;
 }

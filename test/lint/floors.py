@@ -15,6 +15,7 @@ FLOORS = [
     "kernel/device",
     "kernel/memory",
     "kernel/process",
+    "kernel/view",
     "kernel/file",
     "syscalls",
     "kernel",

@@ -10,35 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/device/cp437.h"
 #include "kernel/device/font.h"
 
 static struct font font;
 static struct font_map font_map;
-static uint16_t glyph_of[256];
 
-static void packaged_font_covers_the_cells(void **state)
+static unsigned glyph(uint32_t character)
 {
-    static const char must_differ[] =
-        "ABCabc019!?+-*/ \xb3\xc4\xda\xbf\xc0\xd9\xc3\xdb\xdc\xb0\xb1\xb2\x01\x03";
+    return font_map_glyph(&font_map, character);
+}
+
+/* Latin-1, the lines and blocks of code page 437, Greek: each has a glyph of its own but where a stand-in is agreed upon. */
+static void packaged_font_covers_what_it_should(void **state)
+{
+    static const uint16_t must_differ[] = {'A',    'B',    'C',    'a',    'b',    'c',    '0',    '1',
+                                           '9',    '!',    '?',    '+',    '-',    '*',    '/',    ' ',
+                                           0x2502, 0x2500, 0x250c, 0x2510, 0x2514, 0x2518, 0x251c, 0x2588,
+                                           0x2591, 0x2592, 0xe4,   0xdf,   0x3b1};
 
     (void)state;
     assert_int_equal(font_open(&font, font_file, (size_t)(font_file_end - font_file)), 0);
     assert_int_equal(font.width, 8);
     assert_int_equal(font.height, 16);
     font_map_make(&font, &font_map);
-    font_map_cells(&font_map, glyph_of);
-    /* Only where a stand-in is agreed upon may a cell look like another. */
-    unsigned unknown = 0;
-    for (unsigned cell = 0; cell < 256; cell++)
-        unknown += glyph_of[cell] == glyph_of['?'];
-    assert_int_equal(unknown, 1);
-    for (const char *a = must_differ; *a != '\0'; a++) {
-        for (const char *b = a + 1; *b != '\0'; b++)
-            assert_int_not_equal(glyph_of[(uint8_t)*a], glyph_of[(uint8_t)*b]);
-    }
-    assert_int_equal(glyph_of[0], glyph_of[' ']);
-    const uint8_t *block = font_glyph(&font, glyph_of[0xdb]), *blank = font_glyph(&font, glyph_of[' ']);
+    for (uint32_t character = ' '; character < 0x100; character++)
+        if (character < 0x7f || character > 0xa0)
+            assert_true(character == '?' || glyph(character) != glyph('?') || character == 0xad);
+    for (size_t i = 0; i < sizeof(must_differ) / sizeof(must_differ[0]); i++)
+        for (size_t j = i + 1; j < sizeof(must_differ) / sizeof(must_differ[0]); j++)
+            assert_int_not_equal(glyph(must_differ[i]), glyph(must_differ[j]));
+    assert_int_equal(glyph(0x4e2d), glyph('?'));
+    assert_int_equal(glyph(0x10400), glyph('?'));
+    const uint8_t *block = font_glyph(&font, glyph(0x2588)), *blank = font_glyph(&font, glyph(' '));
     for (unsigned row = 0; row < 16; row++) {
         assert_int_equal(block[row], 0xff);
         assert_int_equal(blank[row], 0);
@@ -77,27 +80,24 @@ static void both_formats_are_understood(void **state)
     (void)state;
     assert_int_equal(font_open(&font, file, psf1_make(file)), 0);
     font_map_make(&font, &font_map);
-    font_map_cells(&font_map, glyph_of);
     assert_int_equal(font.count, 256);
-    assert_int_equal(glyph_of['A'], 3);
-    assert_int_equal(glyph_of['B'], 2);
+    assert_int_equal(glyph('A'), 3);
+    assert_int_equal(glyph('B'), 2);
 
     assert_int_equal(font_open(&font, file, psf2_make(file)), 0);
     font_map_make(&font, &font_map);
-    font_map_cells(&font_map, glyph_of);
     assert_int_equal(font.count, 3);
     assert_int_equal(font.width, 12);
     assert_int_equal(font.row_bytes, 2);
     assert_ptr_equal(font_glyph(&font, 2), file + 32 + 20);
-    assert_int_equal(glyph_of['A'], 1);
-    assert_int_equal(glyph_of['B'], 0);
-    assert_int_equal(glyph_of[0xc4], 1);
+    assert_int_equal(glyph('A'), 1);
+    assert_int_equal(glyph('B'), 0);
+    assert_int_equal(glyph(0x2500), 1);
 
     file[12] = 0; /* no table: glyph n is character n, and none beyond */
     assert_int_equal(font_open(&font, file, 62), 0);
     font_map_make(&font, &font_map);
-    font_map_cells(&font_map, glyph_of);
-    assert_int_equal(glyph_of['A'], 0);
+    assert_int_equal(glyph('A'), 0);
 }
 
 /* A copy of exactly `size` bytes; whatever is accepted must be safe to use. */
@@ -109,11 +109,10 @@ static void try_file(const uint8_t *bytes, size_t size)
     memcpy(copy, bytes, size);
     if (font_open(&font, copy, size) == 0) {
         font_map_make(&font, &font_map);
-        font_map_cells(&font_map, glyph_of);
         for (unsigned cell = 0; cell < 256; cell++) {
-            assert_true(glyph_of[cell] < font.count);
+            assert_true(glyph(cell) < font.count);
             for (unsigned i = 0; i < font.height * font.row_bytes; i++)
-                sum += font_glyph(&font, glyph_of[cell])[i];
+                sum += font_glyph(&font, glyph(cell))[i];
         }
     }
     free(copy);
@@ -140,26 +139,12 @@ static void broken_files_are_refused_or_safe(void **state)
     assert_int_equal(font_open(&font, "PSF", 3), -EINVAL);
 }
 
-static void code_page_goes_both_ways(void **state)
-{
-    (void)state;
-    for (unsigned cell = 1; cell < 256; cell++) {
-        if (cell != ' ')
-            assert_int_equal(cp437_cell(cp437_unicode[cell]), cell);
-    }
-    assert_int_equal(cp437_cell(' '), ' ');
-    assert_int_equal(cp437_cell(0x2588), 0xdb);
-    assert_int_equal(cp437_cell(0xe4), 0x84);
-    assert_int_equal(cp437_cell(0x20ac), -1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packaged_font_covers_the_cells),
+        cmocka_unit_test(packaged_font_covers_what_it_should),
         cmocka_unit_test(both_formats_are_understood),
         cmocka_unit_test(broken_files_are_refused_or_safe),
-        cmocka_unit_test(code_page_goes_both_ways),
     };
 
     srand(1);

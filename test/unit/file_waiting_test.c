@@ -36,7 +36,7 @@ static int setup(void **state)
 
     fakes_setup(state);
     if (!registered) {
-        console_start(true);
+        console_start(true, false);
         serial_stream_start();
         memory_devices_register();
     }

@@ -1,0 +1,61 @@
+/* See proc_view.h. */
+#include "kernel/file/proc_view.h"
+
+#include <asm/errno.h>
+
+#include "kernel/file/proc_sys.h"
+#include "kernel/view/report.h"
+
+/* Hand the text over, or say that there was no memory for it. */
+static int text_give(struct text_buffer *made, char **text, size_t *length)
+{
+    if (made->failed) {
+        text_free(made);
+        return -ENOMEM;
+    }
+    *text = made->bytes;
+    *length = made->length;
+    return 0;
+}
+
+static int map_read(char **text, size_t *length)
+{
+    struct text_buffer made = {0};
+
+    view_report_json(&view_report_settings, &made);
+    return text_give(&made, text, length);
+}
+
+static int view_read(char **text, size_t *length)
+{
+    struct text_buffer made = {0};
+
+    view_report_text(&view_report_settings, false, &made);
+    return text_give(&made, text, length);
+}
+
+static int view_colour_read(char **text, size_t *length)
+{
+    struct text_buffer made = {0};
+
+    view_report_text(&view_report_settings, true, &made);
+    return text_give(&made, text, length);
+}
+
+static int viewer_write(char *text)
+{
+    return view_settings_parse(&view_report_settings, text);
+}
+
+static struct proc_text entries[] = {
+    {.name = "memory_map", .read = map_read},
+    {.name = "memory_view", .read = view_read},
+    {.name = "memory_view_colour", .read = view_colour_read},
+    {.name = "viewer", .write = viewer_write},
+};
+
+void proc_view_register(void)
+{
+    for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+        proc_text_register(&entries[i]);
+}

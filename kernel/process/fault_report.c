@@ -1,0 +1,219 @@
+/* See fault_report.h. */
+#include "kernel/process/fault_report.h"
+
+#include <linux/elf.h>
+
+#include "kernel/cpu/registers.h"
+#include "kernel/cpu/trap.h"
+#include "kernel/debug/log.h"
+#include "kernel/debug/symbols.h"
+#include "kernel/lib/string.h"
+#include "kernel/memory/address_space.h"
+#include "kernel/memory/space_access.h"
+#include "kernel/memory/walk_report.h"
+#include "kernel/process/process.h"
+#include "paging/layout.h"
+
+#define FRAMES_MAX 16
+#define NEAR_STACK (UINT64_C(1) << 20) /* below a stack: it was probably meant to grow */
+#define NULL_AREA  USER_BASE
+
+struct fault_record fault_last;
+
+/* --- the program's own names --- */
+
+/* What a place in the program's file is called. The region's backing is the whole file, and the region begins where one of its segments does. */
+struct program_names {
+    struct symbol_table table;
+    vaddr_t bias; /* address in memory - address as the file counts */
+    bool known;
+};
+
+static bool segment_bias(const uint8_t *bytes, uint64_t size, const struct region *region, vaddr_t *bias)
+{
+    Elf64_Ehdr header;
+    Elf64_Phdr segment;
+
+    if (size < sizeof(header))
+        return false;
+    memcpy(&header, bytes, sizeof(header));
+    for (unsigned i = 0; i < header.e_phnum; i++) {
+        uint64_t at = header.e_phoff + i * sizeof(segment);
+        if (at > size || size - at < sizeof(segment))
+            return false;
+        memcpy(&segment, bytes + at, sizeof(segment));
+        if (segment.p_type == PT_LOAD && ROUND_DOWN(segment.p_offset, PAGE_SIZE) == region->offset) {
+            *bias = region->start - ROUND_DOWN(segment.p_vaddr, PAGE_SIZE);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The names that hold at `rip`. The space's mutex is taken; the bytes stay as long as the process runs this program. */
+static void names_find(struct address_space *space, vaddr_t rip, struct program_names *names)
+{
+    names->known = false;
+    mutex_lock(&space->mutex);
+    struct region *region = region_find(&space->regions, rip);
+    if (region != NULL && region->start <= rip && region->backing != NULL) {
+        uint64_t size;
+        const uint8_t *bytes = backing_bytes(region->backing, &size);
+        names->known = bytes != NULL && segment_bias(bytes, size, region, &names->bias) &&
+                       symbol_table_open(&names->table, bytes, size) == 0;
+    }
+    mutex_unlock(&space->mutex);
+}
+
+static const char *place_text(struct address_space *space, vaddr_t address, char *to, size_t size)
+{
+    struct program_names names;
+    uint64_t offset = 0;
+
+    names_find(space, address, &names);
+    const char *name = names.known ? symbol_table_find(&names.table, address - names.bias, &offset) : NULL;
+    if (name != NULL)
+        snprintf(to, size, "%#lx %s+%#lx", address, name, offset);
+    else
+        snprintf(to, size, "%#lx", address);
+    return to;
+}
+
+/* --- regions --- */
+
+static void region_tell(const char *where, const struct region *region)
+{
+    log_info("  %s %#lx-%#lx %c%c%c%s %s", where, region->start, region->end,
+             region->protection & REGION_READ ? 'r' : '-', region->protection & REGION_WRITE ? 'w' : '-',
+             region->protection & REGION_EXEC ? 'x' : '-', region->flags & REGION_SHARED ? " shared" : "",
+             region->name != NULL      ? region->name
+             : region->backing != NULL ? "file"
+                                       : "anonymous");
+}
+
+static const char *access_name(uint64_t error)
+{
+    return error & FAULT_WRITE ? "written" : error & FAULT_FETCH ? "executed" : "read";
+}
+
+static void hole_explain(vaddr_t address, const struct region *below, const struct region *above)
+{
+    if (address < NULL_AREA)
+        log_info("  legal if: never; the first 64 KiB are kept free so that null pointers fault");
+    else if (above != NULL && above->flags & REGION_GROWS_DOWN && above->start - address < NEAR_STACK)
+        log_info(
+            "  legal if: the stack could grow by %lu KiB more; its limit, or what lies below, forbids it",
+            (above->start - address) >> 10);
+    else if (below != NULL && address - below->end < PAGE_SIZE)
+        log_info("  legal if: the region below were larger; the address is %lu bytes past its end",
+                 address - below->end);
+    else
+        log_info("  legal if: something were mapped there");
+}
+
+static void regions_explain(struct address_space *space, vaddr_t address, uint64_t error)
+{
+    if (address >= USER_END) {
+        log_info("  legal if: never; that half of the address space is the kernel's");
+        return;
+    }
+    mutex_lock(&space->mutex);
+    struct region *region = region_find_from(&space->regions, address);
+    if (region != NULL && region->start <= address) {
+        region_tell("in region", region);
+        if (region->protection & REGION_WRITE && region->protection & REGION_EXEC)
+            log_info("  legal if: the program did not write to the page it runs from");
+        else
+            log_info("  legal if: the region could be %s (mprotect), or, when its rights are enough, the "
+                     "file were "
+                     "longer",
+                     access_name(error));
+    } else {
+        struct region *below = NULL;
+        for (struct region *each = region_find_from(&space->regions, 0); each != region;
+             each = region_next(each))
+            below = each;
+        if (below != NULL)
+            region_tell("below is ", below);
+        if (region != NULL)
+            region_tell("above is ", region);
+        hole_explain(address, below, region);
+    }
+    mutex_unlock(&space->mutex);
+}
+
+/* --- registers and calls --- */
+
+static void registers_tell(const struct trap_frame *frame)
+{
+    log_info("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", frame->rax, frame->rbx, frame->rcx,
+             frame->rdx);
+    log_info("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", frame->rsi, frame->rdi, frame->rbp,
+             frame->rsp);
+    log_info("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx", frame->r8, frame->r9, frame->r10,
+             frame->r11);
+    log_info("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx", frame->r12, frame->r13, frame->r14,
+             frame->r15);
+}
+
+/* A return address follows a call; what does not stand in an executable region is none. */
+static bool executable(struct address_space *space, vaddr_t address)
+{
+    mutex_lock(&space->mutex);
+    struct region *region = region_find(&space->regions, address);
+    bool result = region != NULL && region->start <= address && region->protection & REGION_EXEC;
+    mutex_unlock(&space->mutex);
+    return result;
+}
+
+static bool word_read(struct address_space *space, vaddr_t address, uint64_t *word)
+{
+    return address % sizeof(*word) == 0 && space_read(space, word, address, sizeof(*word)) == 0;
+}
+
+/* By frame pointers, which optimised programs may not keep; the return address of a function that has not made its frame yet is on top of the stack. */
+static void calls_tell(struct address_space *space, const struct trap_frame *frame)
+{
+    char place[SYMBOL_TEXT_MAX];
+    vaddr_t rbp = frame->rbp;
+    uint64_t word;
+
+    log_info("  #0 %s", place_text(space, frame->rip, place, sizeof(place)));
+    if (word_read(space, frame->rsp, &word) && executable(space, word))
+        log_info("  top of stack: %s", place_text(space, word, place, sizeof(place)));
+    for (unsigned i = 1; i < FRAMES_MAX && rbp >= frame->rsp; i++) {
+        uint64_t caller;
+        if (!word_read(space, rbp, &caller) || !word_read(space, rbp + sizeof(word), &word) ||
+            !executable(space, word))
+            break;
+        log_info("  #%u %s", i, place_text(space, word, place, sizeof(place)));
+        if (caller <= rbp)
+            break;
+        rbp = caller;
+    }
+}
+
+void fault_report(const struct trap_frame *frame, uint64_t address, const char *reason)
+{
+    struct process *process = current_process();
+    char place[SYMBOL_TEXT_MAX];
+
+    fault_last = (struct fault_record){.pid = process->pid,
+                                       .vector = frame->vector,
+                                       .error = frame->error,
+                                       .address = address,
+                                       .rip = frame->rip,
+                                       .rsp = frame->rsp,
+                                       .cr3 = read_cr3()};
+    strlcpy(fault_last.process, process->name, sizeof(fault_last.process));
+    strlcpy(fault_last.reason, reason, sizeof(fault_last.reason));
+    log_info("%s (%d): %s at %s, error code %#lx: %s", process->name, process->pid,
+             exception_name(frame->vector), place_text(process->space, frame->rip, place, sizeof(place)),
+             frame->error, reason);
+    if (frame->vector == EXCEPTION_PAGE_FAULT) {
+        walk_report(address, frame->error);
+        regions_explain(process->space, address, frame->error);
+    }
+    registers_tell(frame);
+    calls_tell(process->space, frame);
+}

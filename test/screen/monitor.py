@@ -1,0 +1,57 @@
+"""QEMU's monitor, by its machine protocol (QMP): send keys, take pictures."""
+
+import json
+import os
+import socket
+import time
+
+# What QEMU calls the keys of characters, on a US keyboard.
+KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "comma", ";": "semicolon",
+        "=": "equal",
+        "'": "apostrophe", "\\": "backslash", "\x1b": "esc", "\t": "tab",
+        "[": "bracket_left", "]": "bracket_right"}
+SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "<": "comma", "_": "minus",
+           '"': "apostrophe",
+           "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal"}
+KEY_TIME = 0.03
+
+
+class Monitor:
+    def __init__(self, path: str):
+        deadline = time.monotonic() + 20
+        while not os.path.exists(path) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(path)
+        self._file = self._socket.makefile("rw")
+        self._file.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, name: str, **arguments):
+        self._file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self._file.flush()
+        while True:
+            answer = json.loads(self._file.readline())
+            if "error" in answer:
+                raise RuntimeError(answer["error"]["desc"])
+            if "return" in answer:
+                return answer["return"]
+
+    def key(self, chord: str) -> None:
+        """A key, or several held together: "ret", "alt-f2"."""
+        keys = [{"type": "qcode", "data": name} for name in chord.split("-")]
+        self.command("send-key", keys=keys, **{"hold-time": 20})
+        time.sleep(KEY_TIME)
+
+    def type(self, text: str) -> None:
+        for character in text:
+            if character in SHIFTED:
+                self.key(f"shift-{SHIFTED[character]}")
+            elif character.isupper():
+                self.key(f"shift-{character.lower()}")
+            else:
+                self.key(KEYS.get(character, character))
+
+    def picture(self, path: str) -> None:
+        """A PPM file of what the display shows now."""
+        self.command("screendump", filename=path)
