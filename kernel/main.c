@@ -15,7 +15,9 @@
 #include "kernel/memory/space_internal.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
+#include "kernel/process/futex.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/processors.h"
 #include "syscalls/syscall.h"
 
 _Noreturn void kernel_main(paddr_t boot_info);
@@ -49,7 +51,9 @@ _Noreturn void kernel_main(paddr_t boot_info)
     zero_frame_make();
     scheduler_start();
     process_faults_start();
+    futex_start();
     syscall_start();
+    processors_start(boot);
     first_process_prepare(boot);
     scheduler_idle();
 }

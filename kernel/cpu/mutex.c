@@ -75,13 +75,14 @@ void mutex_unlock(struct mutex *mutex)
     }
     mutex->owner = next;
     mutex->held = next != NULL;
-    spinlock_unlock(&mutex->lock);
-    rank_give(mutex);
+    /* Under the lock: without it the new owner might see that it is, go on and be gone before it is woken. */
     if (next != NULL)
         scheduler->wake(next);
+    spinlock_unlock(&mutex->lock);
+    rank_give(mutex);
 }
 
 bool mutex_held(const struct mutex *mutex)
 {
-    return mutex->held && mutex->owner == cpu_current()->current;
+    return __atomic_load_n(&mutex->held, __ATOMIC_RELAXED) && mutex->owner == cpu_current()->current;
 }

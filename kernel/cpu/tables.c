@@ -66,6 +66,11 @@ uint64_t cpu_tables_size(void)
     return sizeof(struct cpu_tables);
 }
 
+uint64_t cpu_tables_guard(const struct cpu_tables *tables, unsigned index)
+{
+    return (uint64_t)tables->interrupt_stack[index].guard;
+}
+
 static void gdt_fill(struct cpu_tables *tables)
 {
     uint64_t base = (uint64_t)&tables->tss;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/mutex.h"
 #include "kernel/memory/region.h"
 #include "paging/paging.h"
@@ -16,6 +17,7 @@
 struct address_space {
     uint32_t references; /* atomic */
     struct mutex mutex;
+    struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
     struct region_tree regions;
     vaddr_t map_base;               /* mmap looks for room downwards from here */

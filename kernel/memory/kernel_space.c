@@ -77,7 +77,7 @@ unsigned kernel_space_first_index(void)
     return (unsigned)PAGEINDEX(HIGH_HALF_BASE, kernel_paging.levels);
 }
 
-static void guard_page(vaddr_t va)
+void kernel_page_guard(vaddr_t va)
 {
     struct paging_flush flush = PAGING_FLUSH_NONE;
     int error = paging_unmap(&kernel_paging, va, PAGE_SIZE, &flush);
@@ -106,7 +106,7 @@ void kernel_space_start(void)
 {
     top_level_make(KERNEL_MAP_BASE, STACK_AREA_END);
     top_level_make(FRAME_MAP_BASE, FRAME_MAP_END);
-    guard_page((vaddr_t)boot_stack_guard);
+    kernel_page_guard((vaddr_t)boot_stack_guard);
 }
 
 void kernel_space_drop_low(void)
@@ -146,11 +146,11 @@ volatile void *kernel_map_device(paddr_t pa, size_t size, uint64_t type)
     return error ? NULL : (volatile void *)(va + (pa - start));
 }
 
-/* Map fresh frames at [va, va+KERNEL_STACK_SIZE); all or nothing. */
-static bool stack_map(vaddr_t va)
+/* Map fresh, zeroed frames at [va, va+size); all or nothing. */
+static bool pages_map(vaddr_t va, uint64_t size)
 {
-    for (vaddr_t at = va; at < va + KERNEL_STACK_SIZE; at += PAGE_SIZE) {
-        struct frame *frame = frame_alloc(FRAME_KERNEL);
+    for (vaddr_t at = va; at < va + size; at += PAGE_SIZE) {
+        struct frame *frame = frame_alloc_zeroed(FRAME_KERNEL);
         if (frame != NULL &&
             paging_map(&kernel_paging, at, frame_pa(frame), PAGE_SIZE, PERM_KERNEL_RW, PAGE_SIZE) == 0)
             continue;
@@ -170,6 +170,19 @@ static bool stack_map(vaddr_t va)
     return true;
 }
 
+void *kernel_pages_alloc(size_t size)
+{
+    uint64_t length = ROUND_UP(size, PAGE_SIZE);
+
+    spinlock_lock(&lock);
+    vaddr_t va = device_next;
+    bool mapped = va + length <= DEVICE_AREA_END && pages_map(va, length);
+    if (mapped)
+        device_next = va + length + PAGE_SIZE;
+    spinlock_unlock(&lock);
+    return mapped ? (void *)va : NULL;
+}
+
 vaddr_t kernel_stack_alloc(void)
 {
     spinlock_lock(&lock);
@@ -178,7 +191,7 @@ vaddr_t kernel_stack_alloc(void)
         stack_cache = *(vaddr_t *)stack;
     } else if (stack_next + STACK_SLOT <= STACK_AREA_END) {
         stack = stack_next + STACK_SLOT / 2;
-        if (stack_map(stack))
+        if (pages_map(stack, KERNEL_STACK_SIZE))
             stack_next += STACK_SLOT;
         else
             stack = 0;

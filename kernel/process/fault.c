@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/debug/log.h"
@@ -113,7 +114,7 @@ static void user_exception(struct trap_frame *frame, uint64_t address)
 static void user_work(struct trap_frame *frame)
 {
     if (cpu_current()->work & CPU_WORK_RESCHEDULE)
-        scheduler_yield();
+        scheduler_reschedule();
     if (cpu_current()->work & CPU_WORK_SIGNAL)
         signal_deliver(frame);
 }
