@@ -79,7 +79,7 @@ enum space_fault space_fault(struct address_space *space, vaddr_t address, uint3
 struct trap_frame;
 bool space_page_fault(struct trap_frame *frame, uint64_t address);
 
-/* Why space_page_fault() did not fill in: for the signal's code and the log. */
+/* Why space_page_fault() did not fill in: for the signal's code and the log. SPACE_FAULT_DONE: another thread has changed the mapping since, and the instruction can be run again. */
 enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame, vaddr_t address);
 
 #endif

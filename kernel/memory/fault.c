@@ -225,7 +225,7 @@ enum space_fault space_fault_reason(struct address_space *space, const struct tr
     else if (region_refuses(region, frame, address))
         reason = SPACE_FAULT_REFUSED;
     else
-        reason = region->backing != NULL ? SPACE_FAULT_BEYOND_FILE : SPACE_FAULT_NO_MEMORY;
+        reason = fault_locked(space, address, access_of(frame->error)); /* another thread may have mended it */
     mutex_unlock(&space->mutex);
     return reason;
 }

@@ -42,6 +42,7 @@ static const struct {
     [EXCEPTION_CONTROL] = {SIGSEGV, SI_KERNEL, "control-flow protection"},
 };
 
+/* NULL: there is nothing wrong any more. */
 static const char *page_fault_signal(const struct trap_frame *frame, uint64_t address,
                                      struct signal_info *info)
 {
@@ -50,6 +51,8 @@ static const char *page_fault_signal(const struct trap_frame *frame, uint64_t ad
     info->signal = SIGSEGV;
     info->address = address;
     switch (reason) {
+    case SPACE_FAULT_DONE:
+        return NULL;
     case SPACE_FAULT_REFUSED:
         info->code = SEGV_ACCERR;
         return "the mapping does not allow it";
@@ -91,6 +94,8 @@ static void user_exception(struct trap_frame *frame, uint64_t address)
 
     if (frame->vector == EXCEPTION_PAGE_FAULT) {
         reason = page_fault_signal(frame, address, &info);
+        if (reason == NULL)
+            return;
     } else {
         reason = causes[frame->vector].reason ? causes[frame->vector].reason : "reserved exception";
         info.signal = causes[frame->vector].signal ? causes[frame->vector].signal : SIGSEGV;
