@@ -92,7 +92,7 @@ static void layout_report(void)
         log_debug("space: %016lx-%016lx %s", areas[i].start, areas[i].end, areas[i].name);
 }
 
-void boot_report(const struct boot_info *boot)
+void boot_report(const struct boot_info *boot, uint64_t entered)
 {
     const struct boot_framebuffer *screen = &boot->framebuffer;
 
@@ -109,5 +109,6 @@ void boot_report(const struct boot_info *boot)
     else
         log_info("framebuffer: %ux%u, %u bits a pixel, at %#lx", screen->width, screen->height,
                  screen->bits_per_pixel, screen->base);
+    log_info("boot: the kernel was entered at tick %lu", entered);
     log_info("options: %s", boot->command_line);
 }

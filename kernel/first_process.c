@@ -3,15 +3,19 @@
 
 #include <asm/errno.h>
 
+#include "kernel/controls.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/selftest.h"
+#include "kernel/device/clock.h"
 #include "kernel/device/power.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/heap.h"
+#include "kernel/memory/memory_check.h"
 #include "kernel/process/exec.h"
 #include "kernel/process/scheduler.h"
 #include "syscalls/exec.h"
@@ -22,13 +26,26 @@
 /* Of all memory, what files that programs write may take together. */
 #define FILE_MEMORY_SHARE 2
 
+/* How long the threads of a self-test may take to end, in nanoseconds. */
+#define SELFTEST_PATIENCE (UINT64_C(2000) * 1000 * 1000)
+
+/* `end=reboot`: start anew, to be tried on PCs and by tests. */
+_Noreturn static void machine_leave(uint8_t debug_exit_value)
+{
+    const char *end = option_value("end");
+
+    if (end != NULL && strcmp(end, "reboot") == 0)
+        power_reboot();
+    power_off(debug_exit_value);
+}
+
 static void machine_end(int status)
 {
     if (status & 0x7f)
         log_info("quire: exit signal %d", status & 0x7f);
     else
         log_info("quire: exit status %d", status >> 8 & 0xff);
-    power_off(POWER_EXIT_SUCCESS);
+    machine_leave(POWER_EXIT_SUCCESS);
 }
 
 static void files_begin(const struct boot_info *boot)
@@ -49,10 +66,58 @@ static void files_begin(const struct boot_info *boot)
         panic("the file tree cannot be made: error %d", -error);
 }
 
+/* Memory in use before a self-test. */
+static uint64_t frames_free, heap_used;
+
+static uint64_t frames_free_now(void)
+{
+    struct frame_statistics frames;
+
+    frame_statistics(&frames);
+    return frames.free;
+}
+
+static void memory_note(void)
+{
+    frames_free = frames_free_now();
+    heap_used = heap_bytes_used();
+}
+
+/* More in use than before, or something unaccounted for. */
+static const char *memory_worse(uint64_t *before, uint64_t *now)
+{
+    *before = heap_used;
+    *now = heap_bytes_used();
+    if (*now > *before)
+        return "heap bytes as before the test";
+    *before = frames_free;
+    *now = frames_free_now();
+    if (*now < *before)
+        return "free frames as before the test";
+    int violations = memory_check();
+    *before = 0;
+    *now = (uint64_t)violations;
+    return violations != 0 ? "memory_check() == 0" : NULL;
+}
+
+/* Threads of the test may still be on their way out. */
+static const char *memory_difference(uint64_t *before, uint64_t *now)
+{
+    uint64_t patience = clock_now() + SELFTEST_PATIENCE;
+    const char *what = memory_worse(before, now);
+
+    while (what != NULL && clock_now() < patience) {
+        scheduler_yield();
+        what = memory_worse(before, now);
+    }
+    return what;
+}
+
 static void selftests_run(void)
 {
-    unsigned failed = selftest_run(option_value("selftest"), NULL);
-    power_off(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
+    static const struct selftest_ground memory = {memory_note, memory_difference};
+    unsigned failed = selftest_run(option_value("selftest"), &memory);
+    machine_leave(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
 }
 
 static int strings_add(struct exec_arguments *arguments, const char *string, unsigned *count)
@@ -103,6 +168,7 @@ static void start(void *argument)
 {
     const struct boot_info *boot = argument;
 
+    controls_register();
     files_begin(boot);
     if (option_present("selftest"))
         selftests_run();

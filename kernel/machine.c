@@ -36,6 +36,9 @@ void machine_console_start(void)
     console_log_to(CONSOLE_SERIAL, log_threshold());
     if (option_number("debug-exit", &port) == 0)
         power_set_debug_exit((uint16_t)port);
+    const char *way = option_value("power");
+    if (way != NULL && power_set_way(way) != 0)
+        log_error("options: power=%s is no way", way);
     panic_set_ending(power_panic);
 }
 

@@ -5,11 +5,13 @@
 #include "kernel/cpu/features.h"
 #include "kernel/cpu/fpu.h"
 #include "kernel/cpu/random.h"
+#include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/log.h"
 #include "kernel/first_process.h"
 #include "kernel/lib/options.h"
 #include "kernel/machine.h"
+#include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/memory/space_internal.h"
@@ -18,12 +20,14 @@
 #include "kernel/process/futex.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/processors.h"
+#include "kernel/screen_refresh.h"
 #include "syscalls/syscall.h"
 
 _Noreturn void kernel_main(paddr_t boot_info);
 
 _Noreturn void kernel_main(paddr_t boot_info)
 {
+    uint64_t entered = rdtsc();
     const struct boot_info *boot = direct_map(boot_info);
 
     cpu_tables_load(&boot_cpu, cpu_tables_boot());
@@ -38,18 +42,22 @@ _Noreturn void kernel_main(paddr_t boot_info)
     fpu_start();
 
     kernel_space_describe(boot);
+    firmware_reset_note(boot);
     frames_start(boot);
     kernel_space_start();
     machine_symbols_start(boot);
     machine_screen_start(boot);
-    boot_report(boot);
+    boot_report(boot, entered);
+    cpu_features_log();
     random_start(boot->random_seed, sizeof(boot->random_seed));
 
     machine_devices_start(boot);
     walk_report_in_panics();
     kernel_space_drop_low();
     zero_frame_make();
+    firmware_reset_start(boot);
     scheduler_start();
+    screen_refresh_start();
     process_faults_start();
     futex_start();
     syscall_start();

@@ -24,6 +24,7 @@
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
+#include "kernel/memory/standstill.h"
 #include "kernel/memory/tlb.h"
 #include "kernel/process/scheduler.h"
 #include "syscalls/syscall.h"
@@ -103,7 +104,7 @@ static struct cpu *processor_make(uint32_t apic_id)
     if (cpu == NULL || tables == NULL || frames_start_cpu(cpu) != 0)
         goto fail;
     for (unsigned i = 0; i < IST_COUNT; i++)
-        kernel_page_guard(cpu_tables_guard(tables, i));
+        kernel_page_guard(cpu_interrupt_stack_guard(tables, i));
     cpu->self = cpu;
     cpu->tables = tables;
     cpu->id = cpu_count;
@@ -278,6 +279,7 @@ void processors_start(const struct boot_info *boot)
         return;
     }
     tlb_start();
+    standstill_start();
     int error = interrupt_register(VECTOR_STOP, stop_interrupt, NULL);
     ASSERT_EQ(error, 0, "nobody else has the stop vector");
     processors_start_all(limit);

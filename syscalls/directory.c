@@ -115,13 +115,18 @@ static bool listing_add(void *context, const char *name, size_t length, uint64_t
 
 static long listing_make(struct file *file, struct listing *listing, void __user *to)
 {
+    uint64_t before = file->offset;
     int error = file_list(file, listing_add, listing);
 
     if (error != 0)
         return error;
     if (listing->used == 0 && listing->refused)
         return -EINVAL;
-    return copy_to_user(to, listing->bytes, listing->used) == 0 ? (long)listing->used : -EFAULT;
+    if (copy_to_user(to, listing->bytes, listing->used) != 0) {
+        file->offset = before; /* what nobody got is listed again */
+        return -EFAULT;
+    }
+    return (long)listing->used;
 }
 
 long sys_getdents64(int descriptor, void __user *to, unsigned size)

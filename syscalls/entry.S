@@ -52,14 +52,10 @@ syscall_entry:
     xorl %ebp, %ebp               /* ends backtraces */
     cmpq $SYSCALL_COUNT, %rax
     jae 7f
-    movq %r10, %rcx
-    leaq syscall_table(%rip), %r11
-    movq (%r11, %rax, 8), %r11
-    testq %r11, %r11
-    jz 7f
     cmpb $0, syscall_traced(%rip)
     jne 8f
-    call *%r11
+    movq %r10, %rcx
+    call *syscall_table(, %rax, 8)
 1:  movq %rax, FRAME_RAX(%rsp)
 .globl syscall_return
 syscall_return:

@@ -25,7 +25,10 @@ static long restartable(long result)
 /* A kind of transfer: at the file's own offset, or at a given position. */
 enum direction { READ, WRITE };
 
-static long transfer(struct file *file, enum direction direction, struct buffer *buffer,
+/* Inline where direction and position are constants. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE long transfer(struct file *file, enum direction direction, struct buffer *buffer,
                      const int64_t *position)
 {
     if (position == NULL)
@@ -34,22 +37,24 @@ static long transfer(struct file *file, enum direction direction, struct buffer 
                                          : file_write_at(file, buffer, (uint64_t)*position));
 }
 
-static long transfer_plain(int descriptor, enum direction direction, uint64_t address, size_t size,
+INLINE long transfer_plain(int descriptor, enum direction direction, uint64_t address, size_t size,
                            const int64_t *position)
 {
     struct buffer buffer;
+    long result;
 
     if (position != NULL && *position < 0)
         return -EINVAL;
     struct file *file = descriptor_file(descriptor);
     if (file == NULL)
         return -EBADF;
-    long result = file_check(file, direction == WRITE, position != NULL);
-    if (result == 0 && !user_range(address, size))
-        result = -EFAULT;
-    if (result == 0) {
+    if (user_range(address, size)) {
         buffer_init_user(&buffer, address, size < BUFFER_MAX ? size : BUFFER_MAX);
         result = transfer(file, direction, &buffer, position);
+    } else { /* a file that is not open for this is told before bad memory */
+        result = file_check(file, direction == WRITE, position != NULL);
+        if (result == 0)
+            result = -EFAULT;
     }
     file_put(file);
     return result;

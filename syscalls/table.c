@@ -17,12 +17,18 @@ typedef long syscall_handler(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, u
 #include "syscalls/table.h"
 #undef CALL
 
+static long call_unknown(void);
+
+/* For entry.S, which knows the number of entries as SYSCALL_COUNT. What no line of table.h overrides is unknown. */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winitializer-overrides"
 #define CALL(name, arguments) [__NR_##name] = sys_##name,
-/* For entry.S, which knows the number of entries as SYSCALL_COUNT. */
 const void *const syscall_table[SYSCALL_COUNT] = {
+    [0 ... SYSCALL_COUNT - 1] = (const void *)call_unknown,
 #include "syscalls/table.h"
 };
 #undef CALL
+#pragma clang diagnostic pop
 
 #define CALL(name, arguments) [__NR_##name] = {#name, arguments},
 static const struct {
@@ -71,6 +77,11 @@ long syscall_unknown(struct trap_frame *frame)
     return -ENOSYS;
 }
 
+static long call_unknown(void)
+{
+    return syscall_unknown(syscall_frame());
+}
+
 /* One argument as its kind reads best. What snprintf() would have written. */
 static int argument_format(char *to, size_t size, char kind, uint64_t value)
 {
@@ -114,6 +125,8 @@ long syscall_trace(struct trap_frame *frame)
     char arguments[160];
     int pid = current_process()->pid;
 
+    if (descriptions[number].name == NULL)
+        return syscall_unknown(frame);
     arguments_format(arguments, sizeof(arguments), descriptions[number].arguments, value);
     log_info("[%d] %s(%s)", pid, descriptions[number].name, arguments);
     syscall_handler *handler = (syscall_handler *)(uintptr_t)syscall_table[number];

@@ -92,11 +92,6 @@ out:
     return error;
 }
 
-struct file *descriptor_file(int descriptor)
-{
-    return file_table_get(current_process()->files, descriptor);
-}
-
 unsigned descriptor_limit(void)
 {
     uint64_t limit = current_process()->limits[RLIMIT_NOFILE][0];

@@ -4,10 +4,11 @@
 
 #include <stdint.h>
 
+#include "kernel/file/file_table.h"
 #include "kernel/file/path.h"
 #include "kernel/memory/user_copy.h"
+#include "kernel/process/process.h"
 
-struct file;
 struct node;
 
 /* A path in kernel memory; most are short and need no allocation. */
@@ -31,8 +32,15 @@ must_check struct node *working_directory(void);
  * refuse. */
 int must_check node_at(int directory, const char __user *path, unsigned flags, struct node **node);
 
-/* The file of a descriptor of the current process, counted; NULL: -EBADF. */
-must_check struct file *descriptor_file(int descriptor);
+/* The file of a descriptor of the current process, counted; NULL: -EBADF. Only a process's own threads reach its table, and only they make
+ * more threads: one alone takes no lock. */
+must_check static inline struct file *descriptor_file(int descriptor)
+{
+    struct process *process = current_process();
+
+    return process->thread_count == 1 ? file_table_get_alone(process->files, descriptor)
+                                      : file_table_get(process->files, descriptor);
+}
 
 /* The most descriptors that the process may have (RLIMIT_NOFILE). */
 unsigned descriptor_limit(void);

@@ -1,6 +1,6 @@
 """Make the default archive: the programs, busybox with its links, and the few folders and files they expect.
 
-usage: archive.py --strip OBJCOPY --busybox PATH [--script FILE]... [--list GROUP=NAME,NAME...]... OUTPUT PROGRAM..."""
+usage: archive.py --strip OBJCOPY --busybox PATH [--script FILE] [--list GROUP=NAMES] OUTPUT PROGRAM..."""
 
 import argparse
 import os

@@ -16,7 +16,7 @@
 #include "userland/check.h"
 #include "userland/system_call.h"
 
-#define SELECTORS        0x80   /* more than any GDT here holds */
+#define SELECTORS        0x48   /* as many as a GDT here holds */
 #define ACCESS_PRIVILEGE 0x6000 /* DPL in what lar returns, SDM vol. 2 */
 #define ACCESS_SEGMENT   0x1000 /* code or data, not a system descriptor */
 #define ARCH_SET_GS      0x1001

@@ -73,6 +73,12 @@ static struct cpuid leaf_read(uint32_t leaf, uint32_t subleaf)
     return leaf_exists(leaf) ? cpuid(leaf, subleaf) : (struct cpuid){0};
 }
 
+/* The loader has made page tables with these already. */
+static bool in_use(const char *name)
+{
+    return strcmp(name, "nx") == 0 || strcmp(name, "pages_1g") == 0;
+}
+
 static bool name_listed(const char *name, const char *list)
 {
     size_t length = strlen(name);
@@ -116,6 +122,7 @@ static void xsave_detect(void)
 {
     cpu_features.xsave_size = FXSAVE_SIZE;
     cpu_features.xsave_mask = 3;
+    cpu_features.xsaveopt &= cpu_features.xsave;
     if (!cpu_features.xsave)
         return;
     struct cpuid leaf = leaf_read(13, 0);
@@ -130,8 +137,8 @@ void cpu_features_detect(const char *disabled)
     for (unsigned i = 0; i < FEATURES; i++) {
         struct cpuid leaf = leaf_read(features[i].leaf, features[i].subleaf);
         const uint32_t word[] = {[EAX] = leaf.eax, [EBX] = leaf.ebx, [ECX] = leaf.ecx, [EDX] = leaf.edx};
-        *feature_field(i) =
-            word[features[i].from] >> features[i].bit & 1 && !name_listed(features[i].name, disabled);
+        bool off = name_listed(features[i].name, disabled) && !in_use(features[i].name);
+        *feature_field(i) = word[features[i].from] >> features[i].bit & 1 && !off;
     }
 
     struct cpuid widths = leaf_read(0x80000008, 0);

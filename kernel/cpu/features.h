@@ -1,5 +1,6 @@
 /* What the boot processor can do, decided once from CPUID (SDM vol. 2A, CPUID), printed at boot. A feature is used only when its field
- * says so; `nocpu=NAME,NAME` on the command line clears fields, to try the fallbacks. Other processors are checked against it. */
+ * says so; `nocpu=NAME,NAME` on the command line clears fields, to try the fallbacks; `nx` and `pages_1g` stay, because the loader's
+ * tables are made with them. Other processors are checked against it. */
 #ifndef KERNEL_CPU_FEATURES_H
 #define KERNEL_CPU_FEATURES_H
 

@@ -66,11 +66,6 @@ uint64_t cpu_tables_size(void)
     return sizeof(struct cpu_tables);
 }
 
-uint64_t cpu_tables_guard(const struct cpu_tables *tables, unsigned index)
-{
-    return (uint64_t)tables->interrupt_stack[index].guard;
-}
-
 static void gdt_fill(struct cpu_tables *tables)
 {
     uint64_t base = (uint64_t)&tables->tss;
@@ -129,6 +124,11 @@ void cpu_tables_load(struct cpu *cpu, struct cpu_tables *tables)
     wrmsr(MSR_KERNEL_GS_BASE, 0);
     wrmsr(MSR_FS_BASE, 0);
     trap_table_load();
+}
+
+uint64_t cpu_interrupt_stack_guard(const struct cpu_tables *tables, unsigned stack)
+{
+    return (uint64_t)tables->interrupt_stack[stack].guard;
 }
 
 void cpu_set_kernel_stack(uint64_t top)

@@ -33,12 +33,12 @@ struct cpu_tables;
 void cpu_tables_load(struct cpu *cpu, struct cpu_tables *tables);
 uint64_t cpu_tables_size(void);
 
-/* The page below interrupt stack `index` (0 .. IST_COUNT-1), which nobody touches but by overflow: to be unmapped. */
-uint64_t cpu_tables_guard(const struct cpu_tables *tables, unsigned index);
-
 /* The boot CPU's blocks, in the kernel image. */
 extern struct cpu boot_cpu;
 struct cpu_tables *cpu_tables_boot(void);
+
+/* The page below an interrupt stack (0 .. IST_COUNT-1), which kernel/memory unmaps. */
+uint64_t cpu_interrupt_stack_guard(const struct cpu_tables *tables, unsigned stack);
 
 /* Where traps from user mode start: into the TSS, and for the system-call entry. */
 void cpu_set_kernel_stack(uint64_t top);

@@ -143,6 +143,44 @@ static bool fix_up(struct trap_frame *frame)
     return fixup != NULL;
 }
 
+/* Where trap_recover_call() goes on after an exception; filled by recover.S. */
+struct trap_recovery {
+    uint64_t rsp, rip;
+};
+
+bool recover_enter(struct trap_recovery *point, void (*function)(void *argument), void *argument);
+
+bool trap_recover_call(void (*function)(void *argument), void *argument)
+{
+    struct cpu *cpu = cpu_current();
+    struct trap_recovery point;
+
+    ASSERT(cpu->recovery == NULL, "calls that may fail are not nested");
+    __atomic_store_n(&cpu->recovery, &point, __ATOMIC_RELEASE);
+    bool returned = recover_enter(&point, function, argument);
+    __atomic_store_n(&cpu->recovery, NULL, __ATOMIC_RELEASE);
+    return returned;
+}
+
+static bool recover(struct trap_frame *frame, uint64_t address)
+{
+    struct cpu *cpu = cpu_current();
+    const struct trap_recovery *point = cpu->recovery;
+
+    if (point == NULL || frame->vector == EXCEPTION_NMI || frame->vector == EXCEPTION_MACHINE_CHECK)
+        return false;
+    const char *name = exception_name(frame->vector);
+    log_warning("%s at %#lx, address %#lx, error code %#lx: given up", name ? name : "reserved exception",
+                frame->rip, address, frame->error);
+    cpu->recovery = NULL;
+    frame->rip = point->rip;
+    frame->rsp = point->rsp;
+    frame->cs = SELECTOR_KERNEL_CODE;
+    frame->ss = SELECTOR_KERNEL_DATA;
+    frame->rflags = RFLAGS_FIXED;
+    return true;
+}
+
 static void interrupt_dispatch(struct trap_frame *frame)
 {
     struct cpu *cpu = cpu_current();
@@ -159,6 +197,8 @@ static void interrupt_dispatch(struct trap_frame *frame)
 static void kernel_exception(struct trap_frame *frame, uint64_t address)
 {
     if (frame->vector != EXCEPTION_DOUBLE_FAULT && fix_up(frame))
+        return;
+    if (recover(frame, address))
         return;
     if (frame->vector == EXCEPTION_PAGE_FAULT)
         panic_trap(frame, "page fault at %#lx in the kernel, error code %#lx", address, frame->error);
@@ -192,7 +232,7 @@ void trap_dispatch(struct trap_frame *frame)
     if (user || (frame->rflags & RFLAGS_IF && frame->vector == EXCEPTION_PAGE_FAULT))
         interrupts_restore(true);
     if (frame->vector == EXCEPTION_PAGE_FAULT && trap_operations.page_fault != NULL &&
-        trap_operations.page_fault(frame, address))
+        cpu_current()->recovery == NULL && trap_operations.page_fault(frame, address))
         return;
     if (user && frame->vector != EXCEPTION_NMI && frame->vector != EXCEPTION_MACHINE_CHECK &&
         trap_operations.user_exception != NULL)

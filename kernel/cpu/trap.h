@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "kernel/debug/trap_frame.h"
+#include "paging/types.h"
 
 /* Exceptions, SDM vol. 3A, table 6-1. */
 enum exception {
@@ -58,6 +59,11 @@ struct trap_fixup {
 
 /* The instruction at `rip` may fault on purpose. */
 bool trap_has_fixup(uint64_t rip);
+
+/* Call function(argument), code that is not the kernel's own and cannot be trusted to come back: true when it returned, false when an exception (but NMI and machine
+ * check) ended it, which is logged. Where it was is forgotten, so it must hold nothing: no lock, no memory. A page fault is not filled in. One at a time on a
+ * CPU; interrupts off. */
+bool must_check trap_recover_call(void (*function)(void *argument), void *argument);
 
 #define TRAP_FIXUP(fault_label, resume_label)                                                                \
     ".pushsection fixups, \"a\"\n\t"                                                                         \

@@ -18,6 +18,7 @@
 
 struct thread;
 struct spinlock;
+struct trap_recovery;
 
 #define CPU_LOCKS_HELD_MAX 8
 
@@ -41,6 +42,7 @@ struct cpu {
     struct timer_base *timers;   /* kernel/process: timers that fire here */
     struct frame_cache *frames;  /* kernel/memory: per-CPU free frames */
     struct address_space *space; /* kernel/memory: whose tables CR3 holds; NULL: the kernel's own */
+    struct trap_recovery *recovery; /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
     uint64_t syscalls; /* counters for the viewer */
     uint64_t interrupts;
 };

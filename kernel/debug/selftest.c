@@ -45,28 +45,44 @@ static bool wanted(const struct selftest *test, const char *pattern)
     return !test->crash || *end != '*';
 }
 
-static bool run_one(const struct selftest *test, void (*after_each)(void))
+/* Whether the test left things as it found them. */
+static bool run_once(const struct selftest *test, const struct selftest_ground *ground, const char **what,
+                     uint64_t *before, uint64_t *now)
 {
-    state.running = test->name;
-    state.failed = false;
+    *what = NULL;
+    if (ground != NULL)
+        ground->note();
     test->run();
     if (test->crash)
         selftest_fail(__FILE__, __LINE__, "a test that must end the machine came back", 0, 0);
-    if (after_each != NULL)
-        after_each();
+    if (ground != NULL)
+        *what = ground->difference(before, now);
+    return *what == NULL;
+}
+
+static bool run_one(const struct selftest *test, const struct selftest_ground *ground)
+{
+    uint64_t before, now;
+    const char *what;
+
+    state.running = test->name;
+    state.failed = false;
+    if (!run_once(test, ground, &what, &before, &now) && !state.failed &&
+        !run_once(test, ground, &what, &before, &now))
+        selftest_fail(__FILE__, __LINE__, what, now, before);
     if (!state.failed)
         log_info("ok %s", test->name);
     return !state.failed;
 }
 
-unsigned selftest_run(const char *pattern, void (*after_each)(void))
+unsigned selftest_run(const char *pattern, const struct selftest_ground *ground)
 {
     unsigned passed = 0, failed = 0;
 
     for (const struct selftest *test = selftests_start; test < selftests_end; test++) {
         if (!wanted(test, pattern))
             continue;
-        if (run_one(test, after_each))
+        if (run_one(test, ground))
             passed++;
         else
             failed++;

@@ -15,6 +15,7 @@ enum lock_rank {
     LOCK_FILE_TABLE = 30,
     LOCK_FILE = 32,
     LOCK_DEVICE = 34, /* a character device's buffers */
+    LOCK_SPACES = 42, /* the list of address spaces */
     LOCK_FUTEX = 45,  /* a bucket of futex waiters; two of them in order of address */
     LOCK_WAIT_QUEUE = 50,
     LOCK_TIMERS = 55,

@@ -12,23 +12,26 @@
 #include "kernel/device/clock_math.h"
 #include "kernel/device/clock_source.h"
 
-/* One measurement lasts this long; what the source's resolution and one disturbed read spoil is then some 100 ppm at most. */
-#define MEASURE_NANOSECONDS (10 * UINT64_C(1000000))
-#define MEASUREMENTS_MIN    3
-#define MEASUREMENTS_MAX    7
-#define AGREEMENT_PPM       100
-#define DOUBT_PPM           1000
+/* One measurement lasts so many counts of the source, within bounds: what its resolution and one disturbed read spoil is then some 100 ppm at most. A fine source makes
+ * the start short. */
+#define MEASURE_COUNTS   30000
+#define MEASURE_MIN      (UINT64_C(500) * 1000) /* nanoseconds */
+#define MEASURE_MAX      (UINT64_C(10) * 1000 * 1000)
+#define MEASUREMENTS_MIN 3
+#define MEASUREMENTS_MAX 7
+#define AGREEMENT_PPM    100
+#define DOUBT_PPM        1000
 
 /* Bounds, far beyond what any counting source needs: reads until it changes, and pauses until the time is over. */
-#define EDGE_READS_MAX      50000u
-#define PAUSES_MAX          1000000u
-#define PAUSE_LOOPS         1000u
+#define EDGE_READS_MAX   50000u
+#define PAUSES_MAX       1000000u
+#define PAUSE_LOOPS      1000u
 
-#define HZ_ASSUMED          NANOSECONDS
+#define HZ_ASSUMED       NANOSECONDS
 /* Before calibration delays are counted with this: as fast as TSCs get, so they last long enough. */
-#define HZ_FASTEST          (6 * NANOSECONDS)
-#define DELAY_LOOPS_MAX     UINT32_MAX
-#define KILOHERTZ           1000u
+#define HZ_FASTEST       (6 * NANOSECONDS)
+#define DELAY_LOOPS_MAX  UINT32_MAX
+#define KILOHERTZ        1000u
 
 static struct {
     clock_scale_t from_tsc; /* to nanoseconds; 0 until clock_start() */
@@ -81,9 +84,18 @@ static bool wait_for(const struct clock_source *source, uint64_t start, uint64_t
     return false;
 }
 
+/* Counts of the source that one measurement takes. */
+static uint64_t measure_counts(const struct clock_source *source)
+{
+    uint64_t least = clock_multiply_divide(source->hz, MEASURE_MIN, NANOSECONDS);
+    uint64_t most = clock_multiply_divide(source->hz, MEASURE_MAX, NANOSECONDS);
+
+    return most < MEASURE_COUNTS ? most : least > MEASURE_COUNTS ? least : MEASURE_COUNTS;
+}
+
 static bool measure(const struct clock_source *source, uint64_t *tsc_hz, uint64_t *lapic_hz)
 {
-    uint64_t counts = clock_multiply_divide(source->hz, MEASURE_NANOSECONDS, NANOSECONDS);
+    uint64_t counts = measure_counts(source);
     struct moment first, last;
 
     lapic_timer_measure();

@@ -1,16 +1,20 @@
 #include "kernel/device/console.h"
 
+#include "kernel/cpu/registers.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/spinlock.h"
 #include "kernel/device/screen.h"
 #include "kernel/device/serial.h"
 
-#define CONSOLE_PORT 0 /* COM1 */
+#define CONSOLE_PORT   0 /* COM1 */
 
 /* Bytes written under one hold of the lock, which keeps interrupts off. */
-#define CHUNK        128
+#define CHUNK          128
 
-#define ESCAPE       0x1b
+#define ESCAPE         0x1b
+
+/* TSC ticks between two drawings until the clock and the scheduler run: 10 to 70 ms on the processors there are. */
+#define EARLY_INTERVAL (UINT64_C(1) << 26)
 
 /* Attributes by level: light red, yellow, light grey, dark grey on black. */
 static const uint8_t level_colour[] = {
@@ -26,6 +30,13 @@ struct place {
 static struct spinlock lock = SPINLOCK_INIT(LOCK_CONSOLE, "console"); /* holds all below, and the screen */
 static struct place serial_place, screen_place;
 static unsigned process_places = CONSOLE_SERIAL | CONSOLE_SCREEN;
+
+static struct {
+    void (*wanted)(void);
+    bool immediately;
+    bool asked;
+    uint64_t last; /* TSC at the end of the last drawing without a refresher */
+} refresh;
 
 /* False: the lock is this CPU's already, and a panic inside the console is being reported through it. */
 static bool console_enter(void)
@@ -88,6 +99,24 @@ static void screen_text(const char *text, size_t size)
         place_follow(&screen_place, *text++);
 }
 
+/* After text for the screen. */
+static void screen_show(void)
+{
+    if (!screen_dirty())
+        return;
+    if (refresh.immediately || panic_in_progress()) {
+        screen_update();
+    } else if (refresh.wanted != NULL) {
+        if (!refresh.asked) {
+            refresh.asked = true;
+            refresh.wanted();
+        }
+    } else if (rdtsc() - refresh.last > EARLY_INTERVAL) {
+        screen_update();
+        refresh.last = rdtsc();
+    }
+}
+
 /* The beginning of a log line: finish what a process left open. */
 static void log_line_begin(struct place *place, void (*text)(const char *text, size_t size))
 {
@@ -113,6 +142,7 @@ static void screen_sink_write(struct log_sink *sink, enum log_level level, const
     (void)sink;
     log_line_begin(&screen_place, screen_text);
     screen_write_coloured(level_colour[level], text, length);
+    screen_show();
     console_leave(entered);
 }
 
@@ -127,6 +157,7 @@ void console_log_to(unsigned places, enum log_level threshold)
     }
     if ((places & CONSOLE_SCREEN) && screen_present()) {
         screen_sink.threshold = threshold;
+        refresh.last = rdtsc();
         log_sink_add(&screen_sink);
     }
 }
@@ -146,8 +177,39 @@ void console_write(const char *text, size_t size)
             serial_text(text, length);
         if (process_places & CONSOLE_SCREEN)
             screen_text(text, length);
+        screen_show();
         console_leave(entered);
         text += length;
         size -= length;
     }
+}
+
+void console_set_refresher(void (*wanted)(void), bool immediately)
+{
+    bool entered = console_enter();
+
+    refresh.wanted = wanted;
+    refresh.immediately = immediately;
+    refresh.asked = false;
+    screen_show();
+    console_leave(entered);
+}
+
+bool console_refresh(void)
+{
+    bool entered = console_enter();
+    bool more = screen_refresh();
+
+    if (!more)
+        refresh.asked = false;
+    console_leave(entered);
+    return more;
+}
+
+void console_flush(void)
+{
+    bool entered = console_enter();
+
+    screen_update();
+    console_leave(entered);
 }

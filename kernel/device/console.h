@@ -24,4 +24,20 @@ void console_set_places(unsigned places);
 /* Write a process's text. Newlines go out as \r\n on the serial line, so text that the terminal already gave a \r is not changed. */
 void console_write(const char *text, size_t size);
 
+/* --- when the screen is drawn ---
+ *
+ * Text only marks cells. From console_set_refresher() on, the function given is told when there is something to draw, and someone then calls
+ * console_refresh(), some tens of times a second at most. Before that, and in a panic, lines are drawn by whoever writes them: at once in a panic,
+ * and else when the last drawing is a while ago. */
+
+/* `wanted()` is called with locks held and interrupts off, at most once until console_refresh() returns false: it takes no lock. NULL: nobody.
+ * `immediately`: draw every text when it comes and never ask (for machines that stop in the middle of starting). */
+void console_set_refresher(void (*wanted)(void), bool immediately);
+
+/* Send a little of what changed; false when there is nothing more. */
+bool console_refresh(void);
+
+/* Send all of it, now: before the machine ends. */
+void console_flush(void);
+
 #endif

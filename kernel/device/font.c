@@ -162,16 +162,51 @@ static uint32_t walk_next(const struct font *font, struct walk *walk)
     return NO_CHARACTER;
 }
 
-static uint32_t glyph_find(const struct font *font, uint32_t character)
+/* Knuth's multiplicative hash: the golden ratio's bits spread neighbouring characters over the whole map. */
+static unsigned map_place(uint32_t character)
+{
+    return (character * 2654435769u) >> (32 - __builtin_ctz(FONT_MAP_SIZE));
+}
+
+static void map_add(struct font_map *map, uint32_t character, unsigned glyph)
+{
+    unsigned place = map_place(character);
+
+    if (character == 0 || character > UINT16_MAX || map->count >= FONT_MAP_SIZE / 4 * 3)
+        return;
+    while (map->character[place] != 0) {
+        if (map->character[place] == character)
+            return; /* the first glyph counts */
+        place = (place + 1) % FONT_MAP_SIZE;
+    }
+    map->character[place] = (uint16_t)character;
+    map->glyph[place] = (uint16_t)glyph;
+    map->count++;
+}
+
+void font_map_make(const struct font *font, struct font_map *map)
 {
     struct walk walk = {0};
-    uint32_t found;
+    uint32_t character;
 
-    if (font->table == NULL)
-        return character < font->count ? character : FONT_NO_GLYPH;
-    while ((found = walk_next(font, &walk)) != NO_CHARACTER) {
-        if (found == character)
-            return walk.glyph;
+    memset(map, 0, sizeof(*map));
+    if (font->table == NULL) {
+        for (unsigned glyph = 1; glyph < font->count; glyph++)
+            map_add(map, glyph, glyph);
+        return;
+    }
+    while ((character = walk_next(font, &walk)) != NO_CHARACTER)
+        map_add(map, character, walk.glyph);
+}
+
+uint32_t font_map_find(const struct font_map *map, uint32_t character)
+{
+    if (character == 0 || character > UINT16_MAX)
+        return FONT_NO_GLYPH;
+    for (unsigned place = map_place(character); map->character[place] != 0;
+         place = (place + 1) % FONT_MAP_SIZE) {
+        if (map->character[place] == character)
+            return map->glyph[place];
     }
     return FONT_NO_GLYPH;
 }
@@ -185,23 +220,23 @@ static const struct {
     {0x00c5, 'A'}, {0x00f2, 'o'}, {0x2022, '*'}, {0x25cb, 'o'}, {0x2192, '>'}, {0x2190, '<'},
 };
 
-static uint32_t stand_in(const struct font *font, uint16_t character)
+static uint32_t stand_in(const struct font_map *map, uint16_t character)
 {
     for (size_t i = 0; i < sizeof(stand_ins) / sizeof(stand_ins[0]); i++) {
         if (stand_ins[i].wanted == character)
-            return glyph_find(font, (uint8_t)stand_ins[i].instead);
+            return font_map_find(map, (uint8_t)stand_ins[i].instead);
     }
     return FONT_NO_GLYPH;
 }
 
-void font_map_cells(const struct font *font, uint16_t glyph_of[256])
+void font_map_cells(const struct font_map *map, uint16_t glyph_of[256])
 {
-    uint32_t unknown = glyph_find(font, '?');
+    uint32_t unknown = font_map_find(map, '?');
 
     for (unsigned cell = 0; cell < 256; cell++) {
-        uint32_t glyph = glyph_find(font, cp437_unicode[cell]);
+        uint32_t glyph = font_map_find(map, cp437_unicode[cell]);
         if (glyph == FONT_NO_GLYPH)
-            glyph = stand_in(font, cp437_unicode[cell]);
+            glyph = stand_in(map, cp437_unicode[cell]);
         if (glyph == FONT_NO_GLYPH)
             glyph = unknown;
         glyph_of[cell] = glyph == FONT_NO_GLYPH ? 0 : (uint16_t)glyph;

@@ -32,7 +32,22 @@ int must_check font_open(struct font *font, const void *bytes, size_t size);
 /* The glyph's rows: height * row_bytes bytes. `glyph` < count. */
 const uint8_t *font_glyph(const struct font *font, unsigned glyph);
 
+/* Which glyph shows each character, found in a few steps instead of a walk through the font's table. */
+#define FONT_MAP_SIZE 4096 /* a power of two; characters beyond three quarters of it are left out */
+
+struct font_map {
+    unsigned count;
+    uint16_t character[FONT_MAP_SIZE]; /* 0: a free place */
+    uint16_t glyph[FONT_MAP_SIZE];
+};
+
+/* Read the font's table once. Characters above U+FFFF are left out: no console font has any. */
+void font_map_make(const struct font *font, struct font_map *map);
+
+/* The glyph of a character, or FONT_NO_GLYPH. */
+uint32_t font_map_find(const struct font_map *map, uint32_t character);
+
 /* For each cell byte the glyph that shows its character of code page 437, or the nearest there is. */
-void font_map_cells(const struct font *font, uint16_t glyph_of[256]);
+void font_map_cells(const struct font_map *map, uint16_t glyph_of[256]);
 
 #endif

@@ -1,5 +1,7 @@
 #include "kernel/device/power.h"
 
+#include <asm/errno.h>
+
 #include "kernel/cpu/interrupt.h"
 #include "kernel/cpu/port.h"
 #include "kernel/cpu/registers.h"
@@ -7,6 +9,8 @@
 #include "kernel/device/acpi.h"
 #include "kernel/device/apic.h"
 #include "kernel/device/clock.h"
+#include "kernel/device/console.h"
+#include "kernel/lib/string.h"
 
 /* PM1 control (ACPI 6.4, 4.8.3.2.1) and the sleep control register of hardware-reduced machines (4.8.3.7). */
 #define PM1_SCI_ENABLE      (1u << 0)
@@ -32,7 +36,12 @@
 #define SETTLE_TIME         (500 * MILLISECOND)
 #define ACPI_ENABLE_LOOKS   300u
 
+enum way { WAY_FIRMWARE, WAY_ACPI, WAY_KEYBOARD, WAY_TRIPLE_FAULT, WAYS };
+
+static const char *const way_names[WAYS] = {"firmware", "acpi", "keyboard", "triple-fault"};
+
 static struct {
+    enum way first;
     uint16_t debug_exit;
     void (*firmware)(bool reboot);
 } state;
@@ -40,6 +49,16 @@ static struct {
 void power_set_debug_exit(uint16_t port)
 {
     state.debug_exit = port;
+}
+
+int power_set_way(const char *name)
+{
+    for (enum way way = 0; way < WAYS; way++)
+        if (strcmp(name, way_names[way]) == 0) {
+            state.first = way;
+            return 0;
+        }
+    return -EINVAL;
 }
 
 void power_set_firmware(void (*reset)(bool reboot))
@@ -59,8 +78,10 @@ static void firmware_reset(bool reboot)
     void (*reset)(bool reboot) = state.firmware;
 
     state.firmware = NULL;
-    if (reset != NULL)
-        reset(reboot);
+    if (reset == NULL || state.first > WAY_FIRMWARE)
+        return;
+    log_info("power: %s by UEFI ResetSystem", reboot ? "reboot" : "off");
+    reset(reboot);
 }
 
 /* The sleep registers do nothing while the firmware owns power management (4.8.2.5). */
@@ -87,17 +108,16 @@ static void acpi_power_off(void)
 {
     const struct acpi_power *power = &acpi_info.power;
 
-    if (power->sleep_type_a < 0)
+    if (power->sleep_type_a < 0 || (power->sleep_control == 0 && power->pm1a_control == 0))
         return;
+    log_info("power: off by ACPI S5");
     if (power->sleep_control != 0) {
         outb(power->sleep_control, (uint8_t)(SLEEP_TYPE(power->sleep_type_a) | SLEEP_ENABLE));
-    } else if (power->pm1a_control != 0) {
+    } else {
         acpi_mode_enter(power);
         sleep_write(power->pm1a_control, power->sleep_type_a);
         if (power->pm1b_control != 0)
             sleep_write(power->pm1b_control, power->sleep_type_b);
-    } else {
-        return;
     }
     clock_delay(SETTLE_TIME);
 }
@@ -108,25 +128,26 @@ static void acpi_reset(void)
     const struct acpi_power *power = &acpi_info.power;
     uint64_t address = power->reset_address;
 
-    if (!power->reset_supported)
+    if (!power->reset_supported || state.first > WAY_ACPI ||
+        (power->reset_space != 1 && power->reset_space != 2))
         return;
+    log_info("power: reboot by the ACPI reset register");
     if (power->reset_space == 1) {
         outb((uint16_t)address, power->reset_value);
-    } else if (power->reset_space == 2) {
+    } else {
         /* Bus 0; device, function and offset in 16 bits each. */
         uint32_t device = (uint32_t)(address >> 32) & 0x1f, function = (uint32_t)(address >> 16) & 7;
         outl(PCI_ADDRESS, PCI_ENABLE | device << 11 | function << 8 | (address & 0xfc));
         outb(PCI_DATA + (address & 3), power->reset_value);
-    } else {
-        return;
     }
     clock_delay(SETTLE_TIME);
 }
 
 static void keyboard_reset(void)
 {
-    if (!acpi_info.i8042_present)
+    if (!acpi_info.i8042_present || state.first > WAY_KEYBOARD)
         return;
+    log_info("power: reboot by the keyboard controller");
     for (unsigned looks = 0; looks < KEYBOARD_WAIT_MAX && (inb(KEYBOARD_COMMAND) & KEYBOARD_INPUT_FULL);
          looks++)
         cpu_relax();
@@ -142,6 +163,7 @@ static void triple_fault(void)
         uint64_t base;
     } __attribute__((packed)) nothing = {0, 0};
 
+    log_info("power: reboot by a triple fault");
     __asm__ volatile("cli; lidt %0; ud2" : : "m"(nothing) : "memory");
 }
 
@@ -149,9 +171,11 @@ void power_off(uint8_t debug_exit_value)
 {
     __asm__ volatile("cli" : : : "memory");
     debug_exit(debug_exit_value);
+    console_flush();
     firmware_reset(false);
     acpi_power_off();
     log_error("power: this machine cannot be switched off by software; it is safe to do it by hand");
+    console_flush();
     lapic_send_others(VECTOR_STOP);
     cpu_stop();
 }
@@ -160,6 +184,7 @@ void power_reboot(void)
 {
     __asm__ volatile("cli" : : : "memory");
     debug_exit(POWER_EXIT_SUCCESS);
+    console_flush();
     firmware_reset(true);
     acpi_reset();
     keyboard_reset();

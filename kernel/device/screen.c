@@ -16,6 +16,9 @@
 #define COLOURS             16
 #define BITS_PER_BYTE       8
 
+/* How many lines of pixels one step of screen_refresh() clears: about what a row of cells costs. */
+#define LINES_AT_A_TIME     16
+
 /* The CGA's colours, as an IBM colour display showed them: 0xRRGGBB. */
 static const uint32_t palette[COLOURS] = {
     0x000000, 0x0000aa, 0x00aa00, 0x00aaaa, 0xaa0000, 0xaa00aa, 0xaa5500, 0xaaaaaa,
@@ -36,7 +39,14 @@ static struct {
     uint32_t colour[COLOURS]; /* as pixels of this framebuffer */
     struct font font;
     uint16_t glyph_of[256];
+    bool dirty;          /* some row is, or lines are to be cleared */
+    uint32_t line_size;  /* bytes of a line of pixels in use */
+    uint32_t lines;      /* of pixels */
+    uint32_t clear_from; /* lines from here on still show what the firmware left */
+    volatile uint8_t *framebuffer;
 } screen;
+
+static struct font_map font_map;
 
 /* --- is this framebuffer one that can be used? --- */
 
@@ -115,13 +125,12 @@ static void pixel_write(volatile uint8_t *at, uint32_t colour)
         at[i] = (uint8_t)(colour >> (i * BITS_PER_BYTE));
 }
 
-/* Black all over: whatever the firmware and the loader left there goes. Black is all zeros whatever the masks, so this takes the shortest
- * way; nothing else touches the framebuffer meanwhile. */
-static void framebuffer_clear(const struct boot_framebuffer *framebuffer, volatile uint8_t *pixels)
+/* Black: whatever the firmware and the loader left there goes, some lines at a time. Black is all zeros whatever the masks, so this takes the
+ * shortest way; nothing else touches the framebuffer meanwhile. */
+static void lines_clear(void)
 {
-    for (uint32_t y = 0; y < framebuffer->height; y++)
-        memset((void *)(pixels + (size_t)y * screen.pitch), 0,
-               (size_t)framebuffer->width * screen.pixel_size);
+    for (unsigned i = 0; i < LINES_AT_A_TIME && screen.clear_from < screen.lines; i++, screen.clear_from++)
+        memset((void *)(screen.framebuffer + (size_t)screen.clear_from * screen.pitch), 0, screen.line_size);
 }
 
 int screen_start(const struct boot_framebuffer *framebuffer, volatile void *pixels)
@@ -144,8 +153,12 @@ int screen_start(const struct boot_framebuffer *framebuffer, volatile void *pixe
     screen.pitch = framebuffer->pitch;
     screen.pixel_size = framebuffer->bits_per_pixel / BITS_PER_BYTE;
     colours_make(framebuffer);
-    font_map_cells(&screen.font, screen.glyph_of);
-    framebuffer_clear(framebuffer, pixels);
+    font_map_make(&screen.font, &font_map);
+    font_map_cells(&font_map, screen.glyph_of);
+    screen.framebuffer = pixels;
+    screen.line_size = framebuffer->width * screen.pixel_size;
+    screen.lines = framebuffer->height;
+    screen.clear_from = 0;
 
     uint32_t left = (framebuffer->width - screen.columns * screen.font.width * screen.scale) / 2;
     uint32_t top = (framebuffer->height - screen.rows * screen.font.height * screen.scale) / 2;
@@ -153,6 +166,8 @@ int screen_start(const struct boot_framebuffer *framebuffer, volatile void *pixe
         (volatile uint8_t *)pixels + (size_t)top * screen.pitch + (size_t)left * screen.pixel_size;
     for (unsigned i = 0; i < screen.columns * screen.rows; i++)
         cells[i] = drawn[i] = BLANK;
+    memset(screen.row_dirty, false, sizeof(screen.row_dirty));
+    screen.dirty = true;
     screen.present = true;
     log_info("screen: %ux%u pixels of %u bits, %ux%u characters", framebuffer->width, framebuffer->height,
              framebuffer->bits_per_pixel, screen.columns, screen.rows);
@@ -181,12 +196,18 @@ static bool inside(unsigned row, unsigned column)
     return screen.present && row < screen.rows && column < screen.columns;
 }
 
+static void row_mark(unsigned row)
+{
+    screen.row_dirty[row] = true;
+    screen.dirty = true;
+}
+
 void screen_put(unsigned row, unsigned column, uint16_t cell)
 {
     if (!inside(row, column))
         return;
     cells[row * screen.columns + column] = cell;
-    screen.row_dirty[row] = true;
+    row_mark(row);
 }
 
 uint16_t screen_cell(unsigned row, unsigned column)
@@ -204,17 +225,22 @@ void screen_scroll(unsigned lines, uint16_t blank)
     for (unsigned i = kept; i < screen.rows * screen.columns; i++)
         cells[i] = blank;
     memset(screen.row_dirty, true, screen.rows);
+    screen.dirty = true;
 }
 
 void screen_cursor(unsigned row, unsigned column, bool visible)
 {
     if (!screen.present)
         return;
-    screen.row_dirty[screen.cursor_row] = true;
-    screen.cursor_row = least(row, screen.rows - 1);
-    screen.cursor_column = least(column, screen.columns - 1);
+    row = least(row, screen.rows - 1);
+    column = least(column, screen.columns - 1);
+    if (row == screen.cursor_row && column == screen.cursor_column && visible == screen.cursor_visible)
+        return;
+    row_mark(screen.cursor_row);
+    screen.cursor_row = row;
+    screen.cursor_column = column;
     screen.cursor_visible = visible;
-    screen.row_dirty[screen.cursor_row] = true;
+    row_mark(row);
 }
 
 /* --- drawing --- */
@@ -236,6 +262,10 @@ static void glyph_draw_fast(volatile uint8_t *at, const uint8_t *rows, uint32_t 
     for (unsigned y = 0; y < screen.font.height; y++, at += screen.pitch) {
         pixel_pair_t *to = (pixel_pair_t *)at;
         unsigned bits = rows[y];
+        if (bits == 0) { /* half of all rows */
+            to[0] = to[1] = to[2] = to[3] = pair[0];
+            continue;
+        }
         to[0] = pair[bits >> 6];
         to[1] = pair[bits >> 4 & 3];
         to[2] = pair[bits >> 2 & 3];
@@ -290,12 +320,32 @@ static void row_update(unsigned row)
     }
 }
 
+bool screen_dirty(void)
+{
+    return screen.dirty;
+}
+
+bool screen_refresh(void)
+{
+    if (!screen.dirty)
+        return false;
+    if (screen.clear_from < screen.lines) {
+        lines_clear();
+        return true;
+    }
+    for (unsigned row = 0; row < screen.rows; row++) {
+        if (screen.row_dirty[row]) {
+            screen.row_dirty[row] = false;
+            row_update(row);
+            return true;
+        }
+    }
+    screen.dirty = false;
+    return false;
+}
+
 void screen_update(void)
 {
-    for (unsigned row = 0; row < screen.rows; row++) {
-        if (!screen.row_dirty[row])
-            continue;
-        screen.row_dirty[row] = false;
-        row_update(row);
-    }
+    while (screen_refresh())
+        ;
 }

@@ -21,11 +21,19 @@ bool screen_present(void);
 unsigned screen_columns(void);
 unsigned screen_rows(void);
 
-/* Set one cell; outside the grid: nothing. Drawn at the next screen_update(). */
+/* Set one cell; outside the grid: nothing. What changes here is only marked; pixels are sent by the two below. */
 void screen_put(unsigned row, unsigned column, uint16_t cell);
 uint16_t screen_cell(unsigned row, unsigned column);
 void screen_scroll(unsigned lines, uint16_t blank);
 void screen_cursor(unsigned row, unsigned column, bool visible);
+
+/* Is there anything to send? */
+bool screen_dirty(void);
+
+/* Send a little of what changed, at most one row of cells; false when the framebuffer shows everything. */
+bool screen_refresh(void);
+
+/* Send all of it. */
 void screen_update(void);
 
 /* The usual colours of a cell's attribute: light grey on black. */
@@ -35,7 +43,7 @@ void screen_update(void);
 
 /* Write text as a terminal would: \n (which also returns the carriage) \r \t \b, wrapping and scrolling; UTF-8 as far as code page 437 has the
  * character. Of the ECMA-48 sequences it knows colours (SGR), cursor movement (CUU CUD CUF CUB CHA CUP), erasing (ED, EL), save and restore,
- * and showing the cursor; others are skipped. Ends with an update. */
+ * and showing the cursor; others are skipped. Sends no pixels. */
 void screen_write(const char *text, size_t size);
 
 /* Write text in its own colour, leaving the colour and the half-read sequence of screen_write() as they are. */

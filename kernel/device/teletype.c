@@ -364,7 +364,6 @@ void screen_write(const char *text, size_t size)
     while (size-- > 0)
         write_byte(*text++);
     screen_cursor(tty.row, tty.column, !tty.cursor_hidden);
-    screen_update();
 }
 
 void screen_write_coloured(uint8_t colours, const char *text, size_t size)

@@ -3,11 +3,6 @@
 
 #include "kernel/lib/string.h"
 
-void buffer_init_user(struct buffer *buffer, uint64_t address, size_t size)
-{
-    *buffer = (struct buffer){.left = size, .address = address, .piece_left = size};
-}
-
 void buffer_init_kernel(struct buffer *buffer, void *bytes, size_t size)
 {
     *buffer = (struct buffer){.left = size, .address = (uintptr_t)bytes, .piece_left = size, .kernel = true};
@@ -20,8 +15,11 @@ void buffer_init_pieces(struct buffer *buffer, const struct buffer_piece *pieces
 
 enum direction { PUT, TAKE, CLEAR };
 
+/* Every read and write comes through here: inline, one copy for each direction. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* Move `size` bytes at the current address; the number that did not go. */
-static size_t piece_move(const struct buffer *buffer, enum direction direction, void *bytes, size_t size)
+INLINE size_t piece_move(const struct buffer *buffer, enum direction direction, void *bytes, size_t size)
 {
     if (buffer->kernel) {
         void *at = (void *)(uintptr_t)buffer->address;
@@ -41,7 +39,7 @@ static size_t piece_move(const struct buffer *buffer, enum direction direction, 
     return clear_user(at, size) == 0 ? 0 : size;
 }
 
-static size_t buffer_move(struct buffer *buffer, enum direction direction, void *bytes, size_t size)
+INLINE size_t buffer_move(struct buffer *buffer, enum direction direction, void *bytes, size_t size)
 {
     size_t moved = 0;
 

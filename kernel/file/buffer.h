@@ -30,7 +30,11 @@ struct buffer {
 /* The most that one call moves, as Linux: the largest whole number of pages in an int. */
 #define BUFFER_MAX ((size_t)0x7ffff000)
 
-void buffer_init_user(struct buffer *buffer, uint64_t address, size_t size);
+static inline void buffer_init_user(struct buffer *buffer, uint64_t address, size_t size)
+{
+    *buffer = (struct buffer){.left = size, .address = address, .piece_left = size};
+}
+
 void buffer_init_kernel(struct buffer *buffer, void *bytes, size_t size);
 
 /* Several pieces, whose sizes add up to `total`; `pieces` is kernel memory that outlives the buffer. */

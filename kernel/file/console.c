@@ -97,10 +97,10 @@ static void serial_input(void *context, const uint8_t *bytes, size_t size)
 
 /* --- reading --- */
 
-/* Until when a read that has waited since `start` and holds nothing yet may wait (VTIME, in raw mode). */
-static uint64_t read_deadline(bool canonical, uint8_t time)
+/* The end of a wait of VTIME, which counts tenths of a second from now. */
+static uint64_t time_limit(uint8_t time)
 {
-    return canonical || time == 0 ? UINT64_MAX : clock_now() + time * DECISECOND;
+    return clock_now() + time * DECISECOND;
 }
 
 /* Raw mode with VMIN and VTIME: the clock starts with the first byte, and again with each that comes. */
@@ -110,8 +110,9 @@ static int wait_between_bytes(unsigned least, uint8_t time)
 
     while (error == 0 && !terminal_readable(&console.terminal, least)) {
         unsigned before = terminal_waiting(&console.terminal);
+        uint64_t deadline = time_limit(time);
         error = wait_event_until(&console.readers, &console.lock,
-                                 terminal_waiting(&console.terminal) != before, read_deadline(false, time));
+                                 terminal_waiting(&console.terminal) != before, deadline);
     }
     return error == -ETIMEDOUT ? 0 : error;
 }
@@ -120,25 +121,22 @@ static int wait_between_bytes(unsigned least, uint8_t time)
 static int wait_readable(const struct file *file, size_t size)
 {
     const struct termios *settings = &console.terminal.settings;
-    bool canonical = (settings->c_lflag & ICANON) != 0;
-    unsigned least = canonical ? 1 : settings->c_cc[VMIN];
-    uint8_t time = settings->c_cc[VTIME];
+    bool raw = (settings->c_lflag & ICANON) == 0;
+    bool needs_none = raw && settings->c_cc[VMIN] == 0;
+    uint8_t time = raw ? settings->c_cc[VTIME] : 0;
+    unsigned least = raw && !needs_none ? settings->c_cc[VMIN] : 1;
 
-    if (terminal_readable(&console.terminal, least < 1 ? 1 : least < size ? least : (unsigned)size))
-        return 0;
-    if (!canonical && least == 0 && time == 0)
+    if (least > size)
+        least = (unsigned)size;
+    if (terminal_readable(&console.terminal, least) || (needs_none && time == 0))
         return 0;
     if ((file->flags & O_NONBLOCK) != 0)
         return terminal_readable(&console.terminal, 1) ? 0 : -EAGAIN;
-    if (!canonical && least > 0 && time > 0)
-        return wait_between_bytes(least < size ? least : (unsigned)size, time);
-    if (least == 0)
-        least = 1; /* VTIME bounds the wait for any byte */
-    else
-        time = 0;
-    int error = wait_event_until(&console.readers, &console.lock,
-                                 terminal_readable(&console.terminal, least < size ? least : (unsigned)size),
-                                 read_deadline(canonical, time));
+    if (!needs_none && time > 0)
+        return wait_between_bytes(least, time);
+    uint64_t deadline = needs_none ? time_limit(time) : UINT64_MAX;
+    int error = wait_event_until(&console.readers, &console.lock, terminal_readable(&console.terminal, least),
+                                 deadline);
     return error == -ETIMEDOUT ? 0 : error;
 }
 

@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 
 #include "kernel/file/buffer.h"
+#include "kernel/file/file_page.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/heap.h"
 
@@ -26,15 +27,18 @@ void contents_init(struct contents *contents)
 {
     *contents = (struct contents){0};
     mutex_init(&contents->mutex, MUTEX_NODE, "file contents");
+    mutex_init(&contents->pages_mutex, MUTEX_BACKING, "file pages");
 }
 
 static void page_free(struct contents *contents, size_t slot)
 {
     if (contents->pages[slot] == NULL)
         return;
-    heap_free(contents->pages[slot]);
+    mutex_lock(&contents->pages_mutex);
+    file_page_free(contents->pages[slot]);
     contents->pages[slot] = NULL;
     contents->page_count--;
+    mutex_unlock(&contents->pages_mutex);
     __atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
 }
 
@@ -101,8 +105,8 @@ static void page_fill(const struct contents *contents, uint64_t slot, uint8_t *p
     memset(page + from_archive, 0, PAGE_SIZE - from_archive);
 }
 
-/* The file's own page `slot`, made when it is not there yet; NULL when memory is exhausted. */
-static uint8_t *page_own(struct contents *contents, uint64_t slot)
+/* The file's own page `slot`, made when it is not there yet; NULL when memory is exhausted. pages_mutex held. */
+static uint8_t *page_make(struct contents *contents, uint64_t slot)
 {
     uint8_t *page = page_at(contents, slot);
     if (page != NULL)
@@ -111,7 +115,7 @@ static uint8_t *page_own(struct contents *contents, uint64_t slot)
         return NULL;
     if (__atomic_fetch_add(&pages_used, 1, __ATOMIC_RELAXED) >= pages_limit)
         goto undo;
-    page = heap_alloc(PAGE_SIZE);
+    page = file_page_alloc();
     if (page == NULL)
         goto undo;
     page_fill(contents, slot, page);
@@ -121,6 +125,39 @@ static uint8_t *page_own(struct contents *contents, uint64_t slot)
 undo:
     __atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
     return NULL;
+}
+
+static uint8_t *page_own(struct contents *contents, uint64_t slot)
+{
+    mutex_lock(&contents->pages_mutex);
+    uint8_t *page = page_make(contents, slot);
+    mutex_unlock(&contents->pages_mutex);
+    return page;
+}
+
+int contents_page(struct contents *contents, uint64_t slot, bool own,
+                  int (*use)(const uint8_t *page, void *context), void *context)
+{
+    const uint8_t *page = NULL;
+
+    mutex_lock(&contents->pages_mutex);
+    page = own ? page_make(contents, slot) : page_at(contents, slot);
+    if (!own && page == NULL && (slot + 1) * PAGE_SIZE <= contents->archive_size)
+        page = contents->archive + slot * PAGE_SIZE;
+    int error = own && page == NULL ? -ENOMEM : use(page, context);
+    mutex_unlock(&contents->pages_mutex);
+    return error;
+}
+
+void contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to)
+{
+    mutex_lock(&contents->pages_mutex);
+    const uint8_t *page = page_at(contents, slot);
+    if (page != NULL)
+        memcpy(to, page, PAGE_SIZE);
+    else
+        page_fill(contents, slot, to);
+    mutex_unlock(&contents->pages_mutex);
 }
 
 /* How many of the `size` bytes from `position` on can be read in one step, and from where; NULL: zeros. */

@@ -8,6 +8,7 @@
 #ifndef KERNEL_FILE_CONTENTS_H
 #define KERNEL_FILE_CONTENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct buffer;
 
 struct contents {
     struct mutex mutex;
+    struct mutex pages_mutex; /* which pages there are; inside `mutex`, for a moment only */
     uint64_t size;
     const uint8_t *archive; /* bytes [0, archive_size), where no page stands before them */
     uint64_t archive_size;  /* <= size */
@@ -40,6 +42,14 @@ long contents_read(struct contents *contents, struct buffer *to, uint64_t positi
 /* Write at *position, or at the end when `append`; *position is then behind what was written. Bytes written (short when memory or
  * the size limit ends), or -EFAULT, -EFBIG, -ENOSPC when none. */
 long contents_write(struct contents *contents, struct buffer *from, uint64_t *position, bool append);
+
+/* For mappings, which must not wait for `mutex`: a read or write that holds it may fault on the very page. Call `use` with where the bytes of page `slot` are (NULL: not together in
+ * memory), under pages_mutex; its result is returned. `own`: make the file a page of its own there first: -ENOMEM when that fails. */
+int must_check contents_page(struct contents *contents, uint64_t slot, bool own,
+                             int (*use)(const uint8_t *page, void *context), void *context);
+
+/* Copy page `slot` as a read would see it, zeros where there is nothing. */
+void contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to);
 
 /* Cut or extend (with zeros): 0 or -EFBIG. */
 int must_check contents_resize(struct contents *contents, uint64_t size);

@@ -47,16 +47,29 @@ static int fail(struct cpio_reader *reader, size_t offset, const char *error)
     return -EINVAL;
 }
 
-static bool digit_value(uint8_t digit, uint32_t *value)
+/* Eight hexadecimal digits, all at once: each byte of a word becomes its digit's value or 255, pairs of digits become bytes, and so on. */
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (uint8_t)(value))
+
+/* For bytes below 0x80: 0x80 in each byte of `word` that is at least `least`. */
+static uint64_t at_least(uint64_t word, uint8_t least)
 {
-    if (digit >= '0' && digit <= '9')
-        *value = digit - '0';
-    else if (digit >= 'a' && digit <= 'f')
-        *value = digit - 'a' + 10;
-    else if (digit >= 'A' && digit <= 'F')
-        *value = digit - 'A' + 10;
-    else
+    return (word + EACH_BYTE(0x80 - least)) & EACH_BYTE(0x80);
+}
+
+static bool field_read(const uint8_t *digits, uint32_t *value)
+{
+    uint64_t word;
+
+    memcpy(&word, digits, sizeof(word));
+    uint64_t lower = word | EACH_BYTE(0x20); /* A-F to a-f; digits have that bit already */
+    uint64_t digit = at_least(word, '0') & ~at_least(word, '9' + 1);
+    uint64_t letter = at_least(lower, 'a') & ~at_least(lower, 'f' + 1);
+    if ((word & EACH_BYTE(0x80)) != 0 || (digit | letter) != EACH_BYTE(0x80))
         return false;
+    word = (word & EACH_BYTE(0x0f)) + (letter >> 7) * 9;
+    word = (word << 4 | word >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    word = (word << 8 | word >> 16) & UINT64_C(0x0000ffff0000ffff);
+    *value = (uint32_t)(word << 16 | word >> 32);
     return true;
 }
 
@@ -64,14 +77,9 @@ static bool header_read(const uint8_t *header, uint32_t *fields)
 {
     const uint8_t *digits = header + MAGIC_SIZE;
 
-    for (unsigned field = 0; field < FIELDS; field++) {
-        fields[field] = 0;
-        for (unsigned i = 0; i < FIELD_DIGITS; i++) {
-            uint32_t value;
-            if (!digit_value(*digits++, &value))
-                return false;
-            fields[field] = fields[field] << 4 | value;
-        }
+    for (unsigned field = 0; field < FIELDS; field++, digits += FIELD_DIGITS) {
+        if (!field_read(digits, &fields[field]))
+            return false;
     }
     return true;
 }

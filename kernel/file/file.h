@@ -18,9 +18,16 @@ struct file;
 struct node;
 struct wait_queue;
 
+/* Where in a file reading and writing happens. */
+enum file_position {
+    POSITION_NONE,  /* nowhere: a stream; lseek, pread and pwrite are -ESPIPE */
+    POSITION_STAYS, /* at 0, whatever is done: the same bytes are everywhere */
+    POSITION_MOVES, /* at the file's offset, which moves on */
+};
+
 /* What a kind of file does; NULL: not possible for this kind, or the default named. */
 struct file_operations {
-    /* Move bytes between the file and the buffer, from *position on (which is advanced; meaningless when the file cannot seek). The bytes moved,
+    /* Move bytes between the file and the buffer, from *position on, which is advanced (only with POSITION_MOVES; otherwise NULL or meaningless). The bytes moved,
      * 0 at the end, or negative errno. NULL: -EINVAL. */
     long (*read)(struct file *file, struct buffer *to, uint64_t *position);
     long (*write)(struct file *file, struct buffer *from, uint64_t *position);
@@ -35,7 +42,7 @@ struct file_operations {
     /* The last reference went. */
     void (*release)(struct file *file);
 
-    bool seekable; /* has a position: lseek, pread and pwrite work */
+    enum file_position position;
 };
 
 struct file {
@@ -62,7 +69,18 @@ static inline struct file *file_get(struct file *file)
     return file;
 }
 
-void file_put(struct file *file);
+/* The end of an open file, whose last reference is being dropped. Only for file_put(). */
+void file_put_last(struct file *file, uint32_t references_before);
+
+/* Drop a reference; the last one closes. NULL is fine. */
+static inline void file_put(struct file *file)
+{
+    if (file == NULL)
+        return;
+    uint32_t before = __atomic_fetch_sub(&file->references, 1, __ATOMIC_ACQ_REL);
+    if (before <= 1)
+        file_put_last(file, before);
+}
 
 static inline bool file_readable(const struct file *file)
 {

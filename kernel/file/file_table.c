@@ -122,11 +122,8 @@ void file_table_destroy(struct file_table *table)
 
 struct file *file_table_get(struct file_table *table, int descriptor)
 {
-    struct file *file = NULL;
-
     spinlock_lock(&table->lock);
-    if ((unsigned)descriptor < table->size && table->files[descriptor] != NULL)
-        file = file_get(table->files[descriptor]);
+    struct file *file = file_table_get_alone(table, descriptor);
     spinlock_unlock(&table->lock);
     return file;
 }

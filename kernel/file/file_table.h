@@ -10,9 +10,8 @@
 #include <stdint.h>
 
 #include "kernel/debug/spinlock.h"
+#include "kernel/file/file.h"
 #include "paging/types.h"
-
-struct file;
 
 #define FILE_TABLE_MAX 1024 /* descriptors of one process */
 
@@ -38,6 +37,14 @@ void file_table_destroy(struct file_table *table);
 
 /* The file of a descriptor, counted (file_put); NULL when there is none. */
 must_check struct file *file_table_get(struct file_table *table, int descriptor);
+
+/* The same without the lock: for a process of one thread, whose table nobody else can change. */
+must_check static inline struct file *file_table_get_alone(struct file_table *table, int descriptor)
+{
+    if ((unsigned)descriptor >= table->size || table->files[descriptor] == NULL)
+        return NULL;
+    return file_get(table->files[descriptor]);
+}
 
 /* Reserve the lowest free descriptor from `minimum` on and below `limit`: it is not free any more, but names no file yet. The descriptor, or
  * -EMFILE, -ENOMEM. */

@@ -52,15 +52,14 @@ static long random_read(struct file *file, struct buffer *to, uint64_t *position
     return (long)done;
 }
 
-/* These have a position that stays 0 whatever is done: lseek succeeds, as on Linux. */
 static const struct file_operations null_operations = {
-    .read = null_read, .write = null_write, .seekable = true};
+    .read = null_read, .write = null_write, .position = POSITION_STAYS};
 static const struct file_operations zero_operations = {
-    .read = zero_read, .write = null_write, .seekable = true};
+    .read = zero_read, .write = null_write, .position = POSITION_STAYS};
 static const struct file_operations full_operations = {
-    .read = zero_read, .write = full_write, .seekable = true};
+    .read = zero_read, .write = full_write, .position = POSITION_STAYS};
 static const struct file_operations random_operations = {
-    .read = random_read, .write = null_write, .seekable = true};
+    .read = random_read, .write = null_write, .position = POSITION_STAYS};
 
 static struct character_device memory_devices[] = {
     {.name = "null",

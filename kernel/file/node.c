@@ -1,5 +1,6 @@
 /* See node.h. */
 #include "kernel/file/node.h"
+#include "kernel/file/file_map.h"
 
 #include <asm/errno.h>
 #include <asm/stat.h>
@@ -28,11 +29,15 @@ void node_touch(struct node *node)
 
 int node_resize(struct node *node, uint64_t size)
 {
+    uint64_t before = node->contents.size;
     int error = contents_resize(&node->contents, size);
 
-    if (error == 0)
-        node_touch(node);
-    return error;
+    if (error != 0)
+        return error;
+    if (size < before)
+        file_map_cut(node, size);
+    node_touch(node);
+    return 0;
 }
 
 struct node *node_create(uint32_t mode)

@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 
 #include "kernel/file/node.h"
+#include "kernel/file/proc_sys.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/string.h"
@@ -106,6 +107,8 @@ static int root_lookup(struct node *directory, const char *name, size_t length, 
 {
     if (name_is(name, length, "self"))
         return node_make(S_IFLNK | 0777, 0, &self_operations, NULL, child);
+    if (name_is(name, length, "sys"))
+        return proc_sys_create(directory, child);
     int pid = pid_parse(name, length);
     struct process *process = pid > 0 ? process_find(pid) : NULL;
     if (process == NULL)
@@ -128,13 +131,18 @@ static int pid_visit(struct process *process, void *context)
     return 0;
 }
 
-/* Position 2 is "self", then each process stands at its id plus 3, so that a listing survives processes that come and go. */
+/* Position 2 is "self", 3 is "sys", then each process stands at its id plus 4, so that a listing survives processes that come and go. */
 static int root_list(struct node *directory, uint64_t *position, directory_emit *emit, void *context)
 {
-    const uint64_t first_pid = DIRECTORY_POSITION_FIRST + 1;
+    const uint64_t first_pid = DIRECTORY_POSITION_FIRST + 2;
 
     if (*position == DIRECTORY_POSITION_FIRST) {
-        if (!emit(context, "self", 4, directory->inode + 1, S_IFLNK, first_pid))
+        if (!emit(context, "self", 4, directory->inode + 1, S_IFLNK, *position + 1))
+            return 0;
+        ++*position;
+    }
+    if (*position == DIRECTORY_POSITION_FIRST + 1) {
+        if (!emit(context, "sys", 3, directory->inode + 2, S_IFDIR, first_pid))
             return 0;
         *position = first_pid;
     }
@@ -146,7 +154,7 @@ static int root_list(struct node *directory, uint64_t *position, directory_emit 
             return 0;
         size_t length = (size_t)snprintf(name, sizeof(name), "%d", search.found);
         uint64_t next = (uint64_t)search.found + first_pid + 1;
-        if (!emit(context, name, length, directory->inode + 1 + (uint64_t)search.found, S_IFDIR, next))
+        if (!emit(context, name, length, directory->inode + 2 + (uint64_t)search.found, S_IFDIR, next))
             return 0;
         *position = next;
     }

@@ -1,4 +1,4 @@
-/* /proc: processes as files. So far: /proc/self, /proc/PID/exe.
+/* /proc: processes as files. /proc/self, /proc/PID/exe, and /proc/sys/quire (proc_sys.h).
  *
  * Its nodes are made when they are looked up; node.key is the process id. */
 #ifndef KERNEL_FILE_PROC_H

@@ -12,6 +12,9 @@
 /* Linux's defaults: 8 MiB of stack; mmap begins below the room a stack may ever take. */
 #define STACK_LIMIT_DEFAULT (UINT64_C(8) << 20)
 
+struct space_list spaces = LIST_HEAD_INITIALIZER(spaces);
+struct spinlock spaces_lock = {.rank = LOCK_SPACES, .name = "address spaces"};
+
 struct address_space *space_create(void)
 {
     struct address_space *space = heap_alloc_zeroed(sizeof(*space));
@@ -28,6 +31,9 @@ struct address_space *space_create(void)
         return NULL;
     }
     kernel_space_share(&space->paging);
+    spinlock_lock(&spaces_lock);
+    LIST_INSERT_HEAD(&spaces, space, link);
+    spinlock_unlock(&spaces_lock);
     return space;
 }
 
@@ -64,9 +70,10 @@ static void flush_add(struct paging_flush *flush, vaddr_t va)
     flush->pages++;
 }
 
-void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
+bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
     struct unmap_batch batch = {.space = space, .flush = PAGING_FLUSH_NONE};
+    bool dropped = false;
     struct vmiter it;
 
     for (vmiter_init(&it, &space->paging, start); it.va < end; vmiter_next(&it)) {
@@ -76,18 +83,14 @@ void space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         if (batch.count == UNMAP_BATCH)
             unmap_batch_finish(&batch);
         *it.entry = 0;
+        dropped = true;
         if (entry & PTE_P)
             flush_add(&batch.flush, it.va);
-        unmap_batch_add(&batch, leaf_frame(entry));
-        space->pages_resident--;
+        unmap_batch_add(&batch, leaf_frame(&it, entry));
+        space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
     }
-    paging_prune(&space->paging, start, end, &batch.flush);
-    bool tables = batch.flush.tables != PADDR_NONE;
-    if (tables && batch.flush.start == batch.flush.end)
-        flush_add(&batch.flush, start); /* any INVLPG drops the cached table entries too */
     unmap_batch_finish(&batch);
-    if (tables)
-        paging_flush_free_tables(&space->paging, &batch.flush);
+    return dropped;
 }
 
 void space_put(struct address_space *space)
@@ -102,8 +105,8 @@ void space_put(struct address_space *space)
         for (vmiter_init(&it, &space->paging, region->start); it.va < region->end; vmiter_next(&it)) {
             pte_t entry = *it.entry;
             if (entry & PTE_P || leaf_parked(entry)) {
-                page_frame_put(leaf_frame(entry));
-                space->pages_resident--;
+                page_frame_put(leaf_frame(&it, entry));
+                space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
             }
         }
         region_remove(&space->regions, region);
@@ -112,6 +115,9 @@ void space_put(struct address_space *space)
     /* The root's upper half is the kernel's: only what hangs below user entries goes. */
     paging_free(&space->paging, 0, kernel_space_first_index() - 1);
     frame_put(frame_of(space->paging.root));
+    spinlock_lock(&spaces_lock);
+    LIST_REMOVE(space, link);
+    spinlock_unlock(&spaces_lock);
     mutex_unlock(&space->mutex);
     heap_free(space);
 }
@@ -123,6 +129,9 @@ static int region_fork(struct address_space *parent, struct address_space *child
     struct vmiter from, to;
     bool private = !(region->flags & REGION_SHARED);
 
+    int split = huge_page_split_range(parent, region->start, region->end);
+    if (split != 0)
+        return split;
     vmiter_init(&to, &child->paging, region->start);
     for (vmiter_init(&from, &parent->paging, region->start); from.va < region->end; vmiter_next(&from)) {
         pte_t entry = *from.entry;
@@ -138,7 +147,7 @@ static int region_fork(struct address_space *parent, struct address_space *child
         if (error != 0)
             return error;
         *to.entry = entry & ~(PTE_A | PTE_D);
-        page_frame_get(leaf_frame(entry));
+        page_frame_get(leaf_frame(&from, entry));
         child->pages_resident++;
     }
     return 0;

@@ -12,10 +12,13 @@
 #include "kernel/cpu/cpus.h"
 #include "kernel/cpu/mutex.h"
 #include "kernel/memory/region.h"
+#include "kernel/memory/user_copy.h"
 #include "paging/paging.h"
 
 struct address_space {
-    uint32_t references; /* atomic */
+    LIST_ENTRY(address_space) link; /* spaces_lock */
+    uint32_t references;            /* atomic */
+    uint64_t visited;               /* spaces_lock: number of the last pass over all spaces that has met it */
     struct mutex mutex;
     struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
@@ -55,9 +58,38 @@ int must_check space_map(struct address_space *space, vaddr_t address, uint64_t 
 /* Forget [address, address+size): pages, frames and regions. Holes are fine. -EINVAL, -ENOMEM (nothing changed). */
 int must_check space_unmap(struct address_space *space, vaddr_t address, uint64_t size);
 
-/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; all or nothing. */
+/* Change the protection of [address, address+size), which must be mapped throughout: -ENOMEM else; -EINVAL; -EACCES: a shared file opened for reading cannot become writable; all or nothing. */
 int must_check space_protect(struct address_space *space, vaddr_t address, uint64_t size,
                              uint32_t protection);
+
+#define SPACE_MAY_MOVE (1u << 3)
+
+/* mremap: give the mapping of [old, old+old_size), which is part of one region, `new_size` bytes: where it is when possible, else elsewhere with MAY_MOVE, or exactly at *address with FIXED. The
+ * place in *address. -EINVAL, -EFAULT (not mapped, or several regions), -ENOMEM (nothing changed, but that FIXED has unmapped its target). */
+int must_check space_move(struct address_space *space, vaddr_t old, uint64_t old_size, uint64_t new_size,
+                          unsigned how, vaddr_t *address);
+
+/* madvise: what to do with the pages of a range. -EINVAL; -ENOMEM when part of it is not mapped (the rest is done), or when there is no memory. */
+enum space_advice {
+    SPACE_NOTHING,     /* only check the range */
+    SPACE_DISCARD,     /* private pages read as zeroes, or as their file, again */
+    SPACE_FREE,        /* the same, for anonymous private memory only */
+    SPACE_SMALL_PAGES, /* no huge pages from now on; those that are there stay */
+    SPACE_HUGE_PAGES,  /* huge pages where they fit */
+};
+int must_check space_advise(struct address_space *space, vaddr_t address, uint64_t size,
+                            enum space_advice advice);
+
+/* mincore: a byte for each page, 1 when it is in memory. -EINVAL, -ENOMEM (not mapped throughout), -EFAULT. */
+int must_check space_residency(struct address_space *space, vaddr_t address, uint64_t size,
+                               uint8_t __user *to);
+
+/* What stands behind mappings has ended at `size` bytes: take the pages beyond it out of every space that maps a backing for which `of(backing, context)` holds; the next touch is a
+ * SIGBUS. May sleep. */
+void spaces_cut_backing(bool (*of)(struct backing *backing, void *context), void *context, uint64_t size);
+
+/* Every page of the range is in some region. */
+bool space_range_mapped(struct address_space *space, vaddr_t address, uint64_t size);
 
 /* Move the end of the heap; the end after the call, which is the old one when it could not be moved. */
 vaddr_t space_break(struct address_space *space, vaddr_t end);
@@ -80,6 +112,7 @@ struct trap_frame;
 bool space_page_fault(struct trap_frame *frame, uint64_t address);
 
 /* Why space_page_fault() did not fill in: for the signal's code and the log. SPACE_FAULT_DONE: another thread has changed the mapping since, and the instruction can be run again. */
-enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame, vaddr_t address);
+enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame,
+                                    vaddr_t address);
 
 #endif

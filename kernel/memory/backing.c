@@ -52,18 +52,15 @@ static int shared_page(struct backing *backing, uint64_t offset, bool write, str
     return error;
 }
 
-bool backing_shared_each(struct backing *backing, void (*visit)(struct frame *frame, void *context),
-                         void *context)
+static void shared_each_frame(struct backing *backing, void (*visit)(struct frame *frame, void *context),
+                              void *context)
 {
     struct shared_backing *shared = (struct shared_backing *)backing;
 
-    if (backing->operations->page != shared_page)
-        return false;
     for (uint64_t i = 0; i < leaf_count(shared); i++)
         for (uint64_t j = 0; shared->leaf[i] != NULL && j < LEAF_FRAMES; j++)
             if (shared->leaf[i][j] != NULL)
                 visit(shared->leaf[i][j], context);
-    return true;
 }
 
 static void frame_release(struct frame *frame, void *context)
@@ -76,14 +73,15 @@ static void shared_release(struct backing *backing)
 {
     struct shared_backing *shared = (struct shared_backing *)backing;
 
-    backing_shared_each(backing, frame_release, NULL);
+    shared_each_frame(backing, frame_release, NULL);
     for (uint64_t i = 0; i < leaf_count(shared); i++)
         heap_free(shared->leaf[i]);
     heap_free(shared->leaf);
     heap_free(shared);
 }
 
-static const struct backing_operations shared_operations = {.page = shared_page, .release = shared_release};
+static const struct backing_operations shared_operations = {
+    .page = shared_page, .release = shared_release, .each_frame = shared_each_frame};
 
 struct backing *backing_shared_create(uint64_t size)
 {
@@ -91,7 +89,7 @@ struct backing *backing_shared_create(uint64_t size)
 
     if (shared == NULL)
         return NULL;
-    shared->backing = (struct backing){&shared_operations, 1};
+    shared->backing = (struct backing){.operations = &shared_operations, .references = 1};
     shared->pages = size / PAGE_SIZE;
     mutex_init(&shared->mutex, MUTEX_BACKING, "shared memory");
     shared->leaf = heap_alloc_zeroed(leaf_count(shared) * sizeof(shared->leaf[0]));
@@ -151,7 +149,8 @@ static void bytes_release(struct backing *backing)
     heap_free(source);
 }
 
-static const struct backing_operations bytes_operations = {bytes_page, bytes_read, bytes_release};
+static const struct backing_operations bytes_operations = {
+    .page = bytes_page, .read = bytes_read, .release = bytes_release};
 
 struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*done)(void *context),
                                      void *context)
@@ -160,6 +159,7 @@ struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*do
 
     if (source == NULL)
         return NULL;
-    *source = (struct bytes_backing){{&bytes_operations, 1}, bytes, size, done, context};
+    *source = (struct bytes_backing){
+        {.operations = &bytes_operations, .references = 1}, bytes, size, done, context};
     return &source->backing;
 }

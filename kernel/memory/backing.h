@@ -19,11 +19,16 @@ struct backing_operations {
     /* Fill a page from `offset`, zeroes beyond the end. 0; -EFAULT when the whole page is beyond the end. */
     int (*read)(struct backing *backing, uint64_t offset, void *page);
     void (*release)(struct backing *backing);
+    /* Visit the frames that the backing holds a reference to only on behalf of its mappings; NULL: none. Never sleeps. */
+    void (*each_frame)(struct backing *backing, void (*visit)(struct frame *frame, void *context),
+                       void *context);
 };
 
 struct backing {
     const struct backing_operations *operations;
     uint32_t references; /* atomic */
+    bool read_only;      /* shared mappings may never become writable: the file was opened for reading */
+    uint32_t surveyed;   /* number of the survey that has met it (survey.c) */
 };
 
 static inline void backing_get(struct backing *backing)
@@ -40,9 +45,12 @@ static inline void backing_put(struct backing *backing)
 /* The pages of a shared anonymous mapping of `size` bytes, made when first touched. NULL: no memory. */
 must_check struct backing *backing_shared_create(uint64_t size);
 
-/* Visit every frame that a shared backing holds: for the checker. false: it is not a shared backing. */
-bool backing_shared_each(struct backing *backing, void (*visit)(struct frame *frame, void *context),
-                         void *context);
+static inline void backing_each_frame(struct backing *backing,
+                                      void (*visit)(struct frame *frame, void *context), void *context)
+{
+    if (backing->operations->each_frame != NULL)
+        backing->operations->each_frame(backing, visit, context);
+}
 
 /* `size` bytes at `bytes`, which stay until `done(context)` is called at the last release. Whole frames of archives are mapped as they are. */
 must_check struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*done)(void *context),

@@ -31,7 +31,7 @@ uint64_t region_perm(const struct region *region, bool write, bool execute)
 
     if (write && region->protection & REGION_WRITE)
         perm |= PTE_W;
-    if (!(execute && region->protection & REGION_EXEC) || perm & PTE_W)
+    if (kernel_paging.nx && (!(execute && region->protection & REGION_EXEC) || perm & PTE_W))
         perm |= PTE_NX;
     return perm;
 }
@@ -91,6 +91,8 @@ static enum space_fault anonymous_fill(struct fault *fault)
 {
     if (fault->access != REGION_WRITE)
         return page_install(fault, zero_frame, false);
+    if (huge_page_fill(fault->space, fault->region, fault->page))
+        return SPACE_FAULT_DONE;
     struct frame *frame = frame_alloc_zeroed(FRAME_ANONYMOUS);
     if (frame == NULL)
         return SPACE_FAULT_NO_MEMORY;
@@ -138,7 +140,7 @@ static enum space_fault backing_fill(struct fault *fault)
 static enum space_fault page_upgrade(struct fault *fault)
 {
     pte_t entry = *fault->it.entry;
-    struct frame *frame = leaf_frame(entry);
+    struct frame *frame = leaf_frame(&fault->it, entry);
     bool shared = fault->region->flags & REGION_SHARED;
     bool write = fault->access == REGION_WRITE;
     struct frame *copy = NULL;
@@ -151,15 +153,17 @@ static enum space_fault page_upgrade(struct fault *fault)
             return SPACE_FAULT_NO_MEMORY;
         if (frame != zero_frame)
             page_copy(frame_pointer(copy), frame_pointer(frame));
-        fault->space->faults++;
     }
+    fault->space->faults++;
     bool writable = write || (fault->access == REGION_READ && entry & PTE_W);
     uint64_t perm = region_perm(fault->region, writable, fault->access == REGION_EXEC);
-    pte_t changed = (copy != NULL ? frame_pa(copy) : entry & PTE_ADDRESS_MASK) | perm;
+    /* A huge page is never shared, so never copied: it keeps its size. */
+    pte_t kept = entry & (leaf_address_mask(vmiter_size(&fault->it)) | (fault->it.level > 1 ? PTE_PS : 0));
+    pte_t changed = (copy != NULL ? frame_pa(copy) : kept) | perm;
     struct unmap_batch batch = {.space = fault->space, .flush = PAGING_FLUSH_NONE};
     batch.flush.start = fault->page;
     batch.flush.end = fault->page + PAGE_SIZE;
-    *fault->it.entry = fault->space->paging.nx ? changed : changed & ~PTE_NX;
+    *fault->it.entry = changed;
     if (copy != NULL)
         unmap_batch_add(&batch, frame);
     unmap_batch_finish(&batch);

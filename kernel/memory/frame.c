@@ -53,6 +53,11 @@ void frame_fail_after(uint64_t n)
     __atomic_store_n(&fail_countdown, n, __ATOMIC_RELAXED);
 }
 
+uint64_t frame_fail_pending(void)
+{
+    return __atomic_load_n(&fail_countdown, __ATOMIC_RELAXED);
+}
+
 static bool failure_injected(void)
 {
     if (__builtin_expect(__atomic_load_n(&fail_countdown, __ATOMIC_RELAXED) == 0, 1))
@@ -111,6 +116,67 @@ static struct frame *single_alloc(void)
     return frame;
 }
 
+/* A free frame becomes the first of a block in use. */
+static void frame_begin(struct frame *frame, unsigned order, enum frame_owner owner)
+{
+    ASSERT(frame->owner == FRAME_FREE && frame->count == 0, "frame %#lx was free", frame_pa(frame));
+    frame->owner = (uint8_t)owner;
+    frame->order = (uint8_t)order;
+    frame->flags = 0;
+    frame->count = 1;
+    frame->owner_data = NULL;
+}
+
+/* --- frames cleared ahead, by idle CPUs: free like those in the caches --- */
+
+#define ZEROED_MAX 128
+
+static struct {
+    struct spinlock lock;
+    unsigned count;
+    struct frame *frame[ZEROED_MAX];
+} zeroed = {.lock = {.rank = LOCK_FRAMES, .name = "zeroed frames"}};
+
+static struct frame *zeroed_take(void)
+{
+    struct frame *frame = NULL;
+
+    if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) == 0)
+        return NULL;
+    spinlock_lock(&zeroed.lock);
+    if (zeroed.count > 0) {
+        frame = zeroed.frame[--zeroed.count];
+        __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+    }
+    spinlock_unlock(&zeroed.lock);
+    return frame;
+}
+
+bool frame_zero_ahead(void)
+{
+    if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) >= ZEROED_MAX || !frame_plenty())
+        return false;
+    /* Not frame_alloc(): a failure that is injected is for those who need the frame. */
+    struct frame *frame = single_alloc();
+    if (frame == NULL)
+        return false;
+    frame_begin(frame, 0, FRAME_KERNEL);
+    page_clear(frame_pointer(frame));
+    spinlock_lock(&zeroed.lock);
+    bool room = zeroed.count < ZEROED_MAX;
+    if (room) {
+        frame->owner = FRAME_FREE;
+        frame->flags = FRAME_FLAG_CACHED;
+        frame->count = 0;
+        zeroed.frame[zeroed.count++] = frame;
+        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+    }
+    spinlock_unlock(&zeroed.lock);
+    if (!room)
+        frame_put(frame);
+    return room;
+}
+
 static struct frame *order_alloc(unsigned order)
 {
     spinlock_lock(&frame_lock);
@@ -128,15 +194,12 @@ struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
         return NULL;
     do {
         frame = order == 0 ? single_alloc() : order_alloc(order);
+        if (frame == NULL && order == 0)
+            frame = zeroed_take();
     } while (frame == NULL && reclaim != NULL && reclaim());
     if (frame == NULL)
         return NULL;
-    ASSERT(frame->owner == FRAME_FREE && frame->count == 0, "frame %#lx was free", frame_pa(frame));
-    frame->owner = (uint8_t)owner;
-    frame->order = (uint8_t)order;
-    frame->flags = 0;
-    frame->count = 1;
-    frame->owner_data = NULL;
+    frame_begin(frame, order, owner);
     for (uint64_t i = 1; i < UINT64_C(1) << order; i++) {
         frame[i].owner = (uint8_t)owner;
         frame[i].flags = FRAME_FLAG_TAIL;
@@ -151,8 +214,18 @@ struct frame *frame_alloc(enum frame_owner owner)
 
 struct frame *frame_alloc_zeroed(enum frame_owner owner)
 {
-    struct frame *frame = frame_alloc(owner);
+    struct frame *frame = zeroed_take();
 
+    if (frame != NULL && failure_injected()) {
+        frame_begin(frame, 0, owner);
+        frame_put(frame);
+        return NULL;
+    }
+    if (frame != NULL) {
+        frame_begin(frame, 0, owner);
+        return frame;
+    }
+    frame = frame_alloc(owner);
     if (frame != NULL)
         page_clear(frame_pointer(frame));
     return frame;
@@ -225,6 +298,16 @@ void frame_statistics(struct frame_statistics *statistics)
         buddy_frames + frame_chunk_untouched + __atomic_load_n(&cached_frames, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
     frame_each_chunk(chunk_count, statistics);
+}
+
+bool frame_plenty(void)
+{
+    return buddy_frames + frame_chunk_untouched > frame_chunk_usable_total / 4;
+}
+
+uint64_t frame_total(void)
+{
+    return frame_chunk_usable_total;
 }
 
 void page_clear(void *page)

@@ -68,6 +68,9 @@ must_check struct frame *frame_alloc(enum frame_owner owner);
 must_check struct frame *frame_alloc_zeroed(enum frame_owner owner);
 must_check struct frame *frame_alloc_order(unsigned order, enum frame_owner owner);
 
+/* Clear one free frame ahead, for frame_alloc_zeroed(): for CPUs that have nothing else to do. false: there are enough. Interrupts on. */
+bool frame_zero_ahead(void);
+
 /* One more reference; one less, the last of which frees the block. Whoever drops the last reference has removed the mapping from every TLB. */
 void frame_get(struct frame *frame);
 void frame_put(struct frame *frame);
@@ -104,6 +107,12 @@ struct frame_statistics {
     uint64_t untouched;           /* of these, in chunks not yet taken into use */
     uint64_t owned[FRAME_OWNERS]; /* of frames taken into use */
 };
+/* More than a quarter of all frames is free: a good time to be generous. A snapshot, without lock. */
+bool frame_plenty(void);
+
+/* Frames of usable RAM in the machine. */
+uint64_t frame_total(void);
+
 void frame_statistics(struct frame_statistics *statistics);
 
 /* Called when an allocation finds nothing: gives something back and says whether to try again. Registered by higher floors; may be called from any context. */
@@ -114,6 +123,9 @@ void frame_each_chunk(void (*visit)(struct frame *first, uint64_t count, void *c
 
 /* Test and debugging aid: let the n-th allocation from now on fail (0: never), as `fail=frame,N` does. */
 void frame_fail_after(uint64_t n);
+
+/* Allocations until that failure; 0: it has happened, or none was asked for. */
+uint64_t frame_fail_pending(void);
 
 const char *frame_owner_name(enum frame_owner owner);
 

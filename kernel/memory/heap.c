@@ -1,4 +1,4 @@
-/* See heap.h. A slab is one frame cut into objects of one size class; its struct frame holds the list of free objects (owner_data, linked through their first words) and
+/* See heap.h. A slab is one frame cut into objects of one size class; its struct frame holds the list of free objects (owner_data) and
  * the number of objects in use (count - 1, so that an empty slab looks like an unused block). Slabs with room are listed per class. */
 #include "kernel/memory/heap.h"
 
@@ -20,6 +20,14 @@ static struct {
 static struct spinlock heap_lock = {.rank = LOCK_HEAP, .name = "heap"};
 static uint64_t bytes_used;
 
+/* What a free object holds. The mark makes giving it back twice cheap to suspect. */
+struct free_object {
+    struct free_object *next;
+    uint64_t mark;
+};
+#define FREE_MARK UINT64_C(0xf4eef4eef4eef4ee)
+_Static_assert(sizeof(struct free_object) <= 16, "fits in the smallest class");
+
 /* The class of a slab stands in the upper byte of its frame's flags. */
 #define FLAG_CLASS_SHIFT 8
 
@@ -38,10 +46,10 @@ static struct frame *slab_make(unsigned class)
         return NULL;
 
     uint8_t *page = frame_pointer(slab);
-    void *next = NULL;
+    struct free_object *next = NULL;
     for (size_t at = PAGE_SIZE / class_size[class]; at-- > 0;) {
-        void **object = (void **)(page + at * class_size[class]);
-        *object = next;
+        struct free_object *object = (struct free_object *)(page + at * class_size[class]);
+        *object = (struct free_object){next, FREE_MARK};
         next = object;
     }
     slab->flags = (uint16_t)(FRAME_FLAG_SLAB | class << FLAG_CLASS_SHIFT);
@@ -59,8 +67,9 @@ static void *small_alloc(unsigned class)
     if (slab == NULL && (slab = slab_make(class)) == NULL)
         return NULL;
 
-    void **object = slab->owner_data;
-    slab->owner_data = *object;
+    struct free_object *object = slab->owner_data;
+    slab->owner_data = object->next;
+    object->mark = 0;
     if (slab->count++ == 1)
         classes[class].empty--;
     if (slab->owner_data == NULL)
@@ -106,17 +115,28 @@ void *heap_alloc_zeroed(size_t size)
     return pointer;
 }
 
+/* The mark alone may be what the owner wrote there; the list is certain. */
+static bool object_free(const struct frame *slab, const struct free_object *object)
+{
+    if (object->mark != FREE_MARK)
+        return false;
+    for (const struct free_object *at = slab->owner_data; at != NULL; at = at->next)
+        if (at == object)
+            return true;
+    return false;
+}
+
 static void small_free(struct frame *slab, void *pointer)
 {
     unsigned class = slab->flags >> FLAG_CLASS_SHIFT;
-    void **object = pointer;
+    struct free_object *object = pointer;
 
     ASSERT_EQ(PAGEOFFSET((vaddr_t)pointer) % class_size[class], 0u,
               "a heap object begins where it was given");
-    ASSERT(slab->count > 1, "heap object %p is given back once", pointer);
+    ASSERT(slab->count > 1 && !object_free(slab, object), "heap object %p is given back once", pointer);
     if (slab->owner_data == NULL)
         TAILQ_INSERT_HEAD(&classes[class].with_room, slab, link);
-    *object = slab->owner_data;
+    *object = (struct free_object){slab->owner_data, FREE_MARK};
     slab->owner_data = object;
     bytes_used -= class_size[class];
     if (--slab->count > 1)
@@ -145,6 +165,11 @@ void heap_free(void *pointer)
         frame_put(frame);
     }
     spinlock_unlock(&heap_lock);
+}
+
+unsigned heap_slab_objects(const struct frame *slab)
+{
+    return (unsigned)(PAGE_SIZE / class_size[slab->flags >> FLAG_CLASS_SHIFT]);
 }
 
 uint64_t heap_bytes_used(void)

@@ -17,6 +17,10 @@ must_check void *heap_alloc_zeroed(size_t size);
 /* Give it back; NULL is fine. Anything that heap_alloc() did not give, or twice, panics. */
 void heap_free(void *pointer);
 
+/* How many objects a slab holds, used and free; for the checker. */
+struct frame;
+unsigned heap_slab_objects(const struct frame *slab);
+
 /* Bytes handed out now, rounded up to what they occupy: for leak checks. */
 uint64_t heap_bytes_used(void);
 

@@ -3,6 +3,7 @@
 
 #include "kernel/cpu/features.h"
 #include "kernel/cpu/registers.h"
+#include "kernel/cpu/tables.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/spinlock.h"
 #include "kernel/lib/direct_map.h"
@@ -107,6 +108,8 @@ void kernel_space_start(void)
     top_level_make(KERNEL_MAP_BASE, STACK_AREA_END);
     top_level_make(FRAME_MAP_BASE, FRAME_MAP_END);
     kernel_page_guard((vaddr_t)boot_stack_guard);
+    for (unsigned i = 0; i < IST_COUNT; i++)
+        kernel_page_guard(cpu_interrupt_stack_guard(cpu_tables_boot(), i));
 }
 
 void kernel_space_drop_low(void)

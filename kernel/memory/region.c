@@ -70,20 +70,34 @@ struct region *region_merge(struct region_tree *tree, struct region *region)
     return before;
 }
 
-int region_insert(struct region_tree *tree, const struct region *properties)
+struct region *region_insert_apart(struct region_tree *tree, const struct region *properties)
 {
     struct region *region = heap_alloc(sizeof(*region));
 
     if (region == NULL)
-        return -ENOMEM;
+        return NULL;
     *region = *properties;
     if (region->backing != NULL)
         backing_get(region->backing);
     RB_INSERT(region_tree, tree, region);
+    return region;
+}
+
+void region_merge_both(struct region_tree *tree, struct region *region)
+{
     region = region_merge(tree, region);
     struct region *after = region_next(region);
     if (after != NULL)
         region_merge(tree, after);
+}
+
+int region_insert(struct region_tree *tree, const struct region *properties)
+{
+    struct region *region = region_insert_apart(tree, properties);
+
+    if (region == NULL)
+        return -ENOMEM;
+    region_merge_both(tree, region);
     return 0;
 }
 

@@ -12,13 +12,15 @@
 #include "paging/types.h"
 
 /* Protection, the values of Linux's PROT_*. */
-#define REGION_READ       1u
-#define REGION_WRITE      2u
-#define REGION_EXEC       4u
+#define REGION_READ        1u
+#define REGION_WRITE       2u
+#define REGION_EXEC        4u
 
 /* Flags. */
-#define REGION_SHARED     (1u << 0) /* writes are seen by all who map the backing */
-#define REGION_GROWS_DOWN (1u << 1) /* a stack */
+#define REGION_SHARED      (1u << 0) /* writes are seen by all who map the backing */
+#define REGION_GROWS_DOWN  (1u << 1) /* a stack */
+#define REGION_NO_RESERVE  (1u << 2) /* may promise more memory than there is */
+#define REGION_SMALL_PAGES (1u << 3) /* no huge pages from now on */
 
 struct region {
     RB_ENTRY(region) node;
@@ -40,6 +42,10 @@ struct region *region_previous(struct region *region);
 
 /* Add a region with these properties; the tree takes a reference to its backing. It is merged with its neighbours when they fit. -ENOMEM. */
 int must_check region_insert(struct region_tree *tree, const struct region *properties);
+
+/* The same, but not merged: cuts made before stay until region_merge_both(). NULL: no memory. */
+must_check struct region *region_insert_apart(struct region_tree *tree, const struct region *properties);
+void region_merge_both(struct region_tree *tree, struct region *region);
 
 /* Cut regions so that none crosses `va`. -ENOMEM, then nothing changed. */
 int must_check region_split_at(struct region_tree *tree, vaddr_t va);

@@ -28,19 +28,54 @@ static void range_populate(struct address_space *space, vaddr_t start, vaddr_t e
             return;
 }
 
-static int regions_cut(struct address_space *space, vaddr_t start, vaddr_t end)
+int space_regions_cut(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    int error = region_split_at(&space->regions, start);
+    int error = huge_page_split_at(space, start);
 
-    if (error != 0)
-        return error;
-    return region_split_at(&space->regions, end);
+    if (error == 0)
+        error = huge_page_split_at(space, end);
+    if (error == 0)
+        error = region_split_at(&space->regions, start);
+    return error ? error : region_split_at(&space->regions, end);
+}
+
+static void range_prune(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    struct paging_flush flush = PAGING_FLUSH_NONE;
+
+    paging_prune(&space->paging, start, end, &flush);
+    if (flush.tables == PADDR_NONE)
+        return;
+    if (flush.start == flush.end) {
+        flush.start = start; /* any INVLPG drops the cached table entries too */
+        flush.end = start + PAGE_SIZE;
+    }
+    tlb_flush(space, &flush);
+    paging_flush_free_tables(&space->paging, &flush);
+}
+
+/* A table goes when no region touches what it covers: level by level, as long as that is so. */
+void space_tables_prune(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    for (unsigned level = 1; level < space->paging.levels; level++) {
+        uint64_t span = PAGING_SPAN(level + 1);
+        vaddr_t low = ROUND_DOWN(start, span), high = ROUND_UP(end, span);
+        struct region *after = region_find_from(&space->regions, end);
+        struct region *before = region_find_from(&space->regions, low);
+        if (before != NULL && before->start < start)
+            low = ROUND_UP(start, span);
+        if (after != NULL && after->start < high)
+            high = ROUND_DOWN(end, span);
+        if (low >= high)
+            return;
+        range_prune(space, low, high);
+    }
 }
 
 /* The regions of [start, end), which are cut at both ends, and their pages go. Cannot fail. */
-static void regions_drop(struct address_space *space, vaddr_t start, vaddr_t end)
+void space_regions_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    space_pages_drop(space, start, end);
+    bool dropped = space_pages_drop(space, start, end);
     for (struct region *region = region_find_from(&space->regions, start), *next;
          region != NULL && region->start < end; region = next) {
         next = region_next(region);
@@ -48,6 +83,17 @@ static void regions_drop(struct address_space *space, vaddr_t start, vaddr_t end
         space->pages_mapped -= (region->end - region->start) / PAGE_SIZE;
         region_remove(&space->regions, region);
     }
+    /* Where nothing was filled in there are no tables but those that neighbours need. */
+    if (dropped)
+        space_tables_prune(space, start, end);
+}
+
+/* Linux's heuristic overcommit: only what can never be had is refused, a single mapping of more private memory than the machine has. */
+bool space_commit_allowed(const struct region *properties, uint64_t size)
+{
+    if (!(properties->protection & REGION_WRITE) || properties->flags & (REGION_SHARED | REGION_NO_RESERVE))
+        return true;
+    return size / PAGE_SIZE <= frame_total();
 }
 
 static int map_locked(struct address_space *space, vaddr_t address, uint64_t size, unsigned how,
@@ -55,14 +101,16 @@ static int map_locked(struct address_space *space, vaddr_t address, uint64_t siz
 {
     struct region region = *properties;
 
+    if (!space_commit_allowed(properties, size))
+        return -ENOMEM;
     if (how & SPACE_FIXED) {
         if (!region_range_free(&space->regions, address, address + size)) {
             if (how & SPACE_NO_REPLACE)
                 return -EEXIST;
-            int error = regions_cut(space, address, address + size);
+            int error = space_regions_cut(space, address, address + size);
             if (error != 0)
                 return error;
-            regions_drop(space, address, address + size);
+            space_regions_drop(space, address, address + size);
         }
     } else if (address == 0 || !region_range_free(&space->regions, address, address + size)) {
         address = region_find_gap(&space->regions, USER_BASE, space->map_base, size);
@@ -115,15 +163,15 @@ int space_unmap(struct address_space *space, vaddr_t address, uint64_t size)
     if (!range_align(address, &size))
         return -EINVAL;
     mutex_lock(&space->mutex);
-    int error = regions_cut(space, address, address + size);
+    int error = space_regions_cut(space, address, address + size);
     if (error == 0)
-        regions_drop(space, address, address + size);
+        space_regions_drop(space, address, address + size);
     mutex_unlock(&space->mutex);
     return error;
 }
 
 /* Every byte of [start, end) is in a region. */
-static bool range_mapped(struct address_space *space, vaddr_t start, vaddr_t end)
+bool space_regions_cover(struct address_space *space, vaddr_t start, vaddr_t end)
 {
     for (struct region *region = region_find(&space->regions, start);
          region != NULL && region->start <= start; region = region_next(region)) {
@@ -145,10 +193,12 @@ static void pages_protect(struct address_space *space, const struct region *regi
         pte_t entry = *it.entry;
         if (!(entry & PTE_P) && !leaf_parked(entry))
             continue;
-        struct frame *frame = leaf_frame(entry);
+        struct frame *frame = leaf_frame(&it, entry);
         bool own = region->flags & REGION_SHARED ||
                    (frame->owner == FRAME_ANONYMOUS && frame->count == 1 && frame != zero_frame);
         uint64_t perm = region_perm(region, own, !(region->protection & REGION_WRITE));
+        if (!space->paging.nx)
+            perm &= ~PTE_NX;
         pte_t changed = (entry & ~(PTE_P | PTE_W | PTE_U | PTE_NX | PTE_PARKED)) | perm;
         if (region->protection == 0)
             changed = (entry & ~(PTE_P | PTE_W)) | PTE_PARKED;
@@ -163,13 +213,25 @@ static void pages_protect(struct address_space *space, const struct region *regi
     }
 }
 
+/* Part of the range shares a file that was opened for reading only. */
+static bool range_read_only(struct address_space *space, vaddr_t start, vaddr_t end)
+{
+    for (struct region *region = region_find_from(&space->regions, start);
+         region != NULL && region->start < end; region = region_next(region))
+        if (region->flags & REGION_SHARED && region->backing != NULL && region->backing->read_only)
+            return true;
+    return false;
+}
+
 static int protect_locked(struct address_space *space, vaddr_t start, vaddr_t end, uint32_t protection)
 {
     struct paging_flush flush = PAGING_FLUSH_NONE;
 
-    if (!range_mapped(space, start, end))
+    if (!space_regions_cover(space, start, end))
         return -ENOMEM;
-    int error = regions_cut(space, start, end);
+    if (protection & REGION_WRITE && range_read_only(space, start, end))
+        return -EACCES;
+    int error = space_regions_cut(space, start, end);
     if (error != 0)
         return error;
     struct region *region = region_find(&space->regions, start);
@@ -211,9 +273,9 @@ static bool break_move(struct address_space *space, vaddr_t end)
         return map_locked(space, old_page, new_page - old_page, SPACE_FIXED | SPACE_NO_REPLACE, &heap,
                           &ignored) == 0;
     if (new_page < old_page) {
-        if (regions_cut(space, new_page, old_page) != 0)
+        if (space_regions_cut(space, new_page, old_page) != 0)
             return false;
-        regions_drop(space, new_page, old_page);
+        space_regions_drop(space, new_page, old_page);
     }
     return true;
 }

@@ -51,8 +51,7 @@ static void flush_here(vaddr_t from, vaddr_t to, bool global)
         invlpg(va);
 }
 
-/* Do what others have asked of this CPU. Interrupts off. */
-static void requests_serve(void)
+void tlb_serve(void)
 {
     struct tlb_mailbox *own = &mailboxes[cpu_current()->id];
 
@@ -73,7 +72,7 @@ static void flush_interrupt(struct trap_frame *frame, void *context)
     (void)frame;
     (void)context;
     lapic_end_of_interrupt();
-    requests_serve();
+    tlb_serve();
 }
 
 void tlb_start(void)
@@ -99,7 +98,7 @@ static void request_send(struct cpu *self, const struct cpu_mask *set, const str
         lapic_send(cpus[id]->lapic_id, VECTOR_FLUSH);
     }
     while (__atomic_load_n(&own->waiting, __ATOMIC_ACQUIRE) != 0) {
-        requests_serve();
+        tlb_serve();
         cpu_relax();
         if (panic_elsewhere())
             cpu_stop();

@@ -13,6 +13,9 @@ struct address_space;
 /* Take the flush interrupt; once, before another CPU is started. */
 void tlb_start(void);
 
+/* Do what other CPUs have asked of this one, for who waits with interrupts off. */
+void tlb_serve(void);
+
 /* Flush user pages of `space` (NULL: kernel pages, everywhere). After it returns no CPU uses an old translation. Resets `flush` but for `tables`. */
 void tlb_flush(struct address_space *space, struct paging_flush *flush);
 

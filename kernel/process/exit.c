@@ -8,6 +8,7 @@
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/memory/user_copy.h"
+#include "kernel/process/check_point.h"
 #include "kernel/process/futex.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
@@ -86,6 +87,7 @@ static void process_end(struct process *process)
         first_ended(status);
     process_release_parts(process);
     process_vfork_release(process);
+    check_point_exit(process);
 
     spinlock_lock(&process_tree_lock);
     children_hand_over_locked(process);

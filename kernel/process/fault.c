@@ -13,6 +13,8 @@
 #include "kernel/debug/panic.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/walk_report.h"
+#include "kernel/process/check_point.h"
+#include "kernel/process/out_of_memory.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "paging/layout.h"
@@ -81,6 +83,19 @@ static int floating_code(void)
     return raised ? codes[__builtin_ctz(raised)] : FPE_FLTINV;
 }
 
+static bool page_fault(struct trap_frame *frame, uint64_t address)
+{
+    if (space_page_fault(frame, address)) {
+        check_point_fault();
+        return true;
+    }
+    /* What was promised cannot be had: run the instruction again once memory has come back. */
+    if (!trap_from_user(frame))
+        return false;
+    enum space_fault reason = space_fault_reason(current_process()->space, frame, address);
+    return reason == SPACE_FAULT_DONE || (reason == SPACE_FAULT_NO_MEMORY && out_of_memory());
+}
+
 static bool handled_by_program(const struct process *process, const struct thread *thread, int signal)
 {
     return process->actions.action[signal - 1].handler > 1 && !(thread->signals.blocked & SIGNAL_BIT(signal));
@@ -140,7 +155,8 @@ static void panic_report(const struct trap_frame *frame)
 
 void process_faults_start(void)
 {
-    trap_operations.page_fault = space_page_fault;
+    check_point_start();
+    trap_operations.page_fault = page_fault;
     trap_operations.user_exception = user_exception;
     trap_operations.user_work = user_work;
     panic_reporter_add(panic_report);

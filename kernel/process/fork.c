@@ -120,6 +120,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
         process_put(child);
         return result;
     }
+    ASSERT(thread != NULL, "a child that entered the tree has a thread");
     thread_enter_main(thread);
     child->vfork_borrowed = arguments->vfork;
     id_tell(parent->space, arguments->parent_tid, result);

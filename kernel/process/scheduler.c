@@ -16,6 +16,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/address_space.h"
+#include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
 #include "kernel/process/balance.h"
 #include "kernel/process/process.h"
@@ -365,7 +366,13 @@ void scheduler_idle(void)
         if (cpu->run_queue->count > 0 || (cpu_count > 1 && queue_steal(cpu))) {
             interrupts_restore(true);
             scheduler_reschedule();
-        } else {
+            continue;
+        }
+        interrupts_restore(true);
+        if (frame_zero_ahead())
+            continue;
+        interrupts_disable();
+        if (cpu->run_queue->count == 0) {
             if (cpu_count > 1)
                 idle_mark(cpu, true);
             cpu_halt_interruptible();

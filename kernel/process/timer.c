@@ -33,6 +33,7 @@ struct timer_base {
 
 static struct timer_base boot_base;
 static uint64_t (*tick)(uint64_t now);
+static uint64_t (*polls[TIMER_POLLS_MAX])(uint64_t now); /* written once each, at start-up */
 
 static void base_init(struct timer_base *base)
 {
@@ -89,6 +90,18 @@ static void timer_interrupt(struct trap_frame *frame, void *context)
     base->armed = UINT64_MAX;
     timers_run(base, now);
     timer_at_latest(tick(now));
+    for (unsigned i = 0; i < TIMER_POLLS_MAX && polls[i] != NULL; i++)
+        timer_at_latest(polls[i](now));
+}
+
+void timer_poll_add(uint64_t (*poll)(uint64_t now))
+{
+    unsigned i = 0;
+
+    while (i < TIMER_POLLS_MAX && polls[i] != NULL)
+        i++;
+    ASSERT_LT(i, (unsigned)TIMER_POLLS_MAX, "there is a place for every poll");
+    __atomic_store_n(&polls[i], poll, __ATOMIC_RELEASE);
 }
 
 void timer_start(uint64_t (*function)(uint64_t now))

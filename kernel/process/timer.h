@@ -27,6 +27,10 @@ void timer_start(uint64_t (*tick)(uint64_t now));
 
 /* The timers of another CPU, before it runs. -ENOMEM. */
 int must_check timer_start_cpu(struct cpu *cpu);
+/* `poll(now)` is called at each timer interrupt too, with no lock held, and returns when it wants the next one at the latest (UINT64_MAX: never). For what is
+ * asked for under locks that forbid timer_add(): set a flag, call timer_at_latest(), look at the flag in the poll. */
+#define TIMER_POLLS_MAX 4
+void timer_poll_add(uint64_t (*poll)(uint64_t now));
 
 /* Call timer->expired(timer) at `deadline` (now, when that has passed). The timer stays the caller's, and queued until then. */
 void timer_add(struct timer *timer, uint64_t deadline);

@@ -24,6 +24,7 @@ class Row:
     program: list[str] = field(default_factory=lambda: ["hello"])  # what first.c is asked for
     probe: bool = False  # the loader carries the probe kernel, which holds boot_info.h against what it finds
     hostile: str = ""  # words for \hostile.txt: the loader is started by the hostile shim
+    debug_exit: bool = True  # QEMU's device for leaving with a status; without it the machine must end itself
     selftest: str = ""  # instead of the program: this word boots the kernel's own tests
     status: int = 42  # of the program; for a self-test QEMU's
     log: list[str] = field(default_factory=list)  # regular expressions that the kernel's log must match
@@ -43,6 +44,36 @@ def boots(name: str, suite: str = "boot", timeout: int = TIME_LIMIT, **changes) 
 
 def selftests(name: str, word: str = "selftest", status: int = 33, suite: str = "kernel", **changes) -> Row:
     return boots(name, suite, selftest=word, status=status, timeout=LONG_TIME_LIMIT, **changes)
+
+
+def crashes(name: str, panic: str, *log: str, whole: bool = True, **changes) -> Row:
+    """A self-test that must end the machine by a panic with this message, explained by these lines. A report
+    that is `whole` names the caller and the running thread, and the message is its last line."""
+    report = [rf"panic on CPU 0: {panic}", *log, "cr0 [0-9a-f]{8}  cr2 [0-9a-f]{16}  cr3 [0-9a-f]{16}",
+              rf"quire: panic: {panic}[^\n]*\n?$"]
+    if whole:
+        report += [r"#\d+ [0-9a-f]{16} selftest_run\+0x[0-9a-f]+\n", "running: kernel thread start"]
+    return selftests(name, f"selftest={name}", status=35, display=[], log=report, **changes)
+
+
+def powers(name: str, words: str, way: str, **changes) -> Row:
+    """A machine that must switch itself off this way; with a reset it would go on for ever."""
+    return selftests(f"power-{name}", ONE_SELFTEST, status=0, words=words, debug_exit=False,
+                     extra=["-action", "reboot=reset"], log=[rf"power: off by {way}\n*$"], **changes)
+
+
+def reboots(name: str, words: str, way: str, **changes) -> Row:
+    """A machine that must start anew this way: the firmware is heard again."""
+    again = rf"firmware: EDK II(?s:.*)power: reboot by {way}\n(?:(?!power: )(?s:.))*firmware: EDK II"
+    return selftests(f"reboot-{name}", ONE_SELFTEST, words=f"end=reboot {words}", debug_exit=False,
+                     extra=["-action", "reboot=reset"], until=again, **changes)
+
+
+def traps(name: str, panic: str, *log: str, function: str = "", **changes) -> Row:
+    """A crash by an exception: the report also has the registers, and the backtrace begins in `function`."""
+    function = function or f"selftest_{name.replace('-', '_')}"
+    return crashes(name, panic, *log, r"rip 0008:[0-9a-f]{16} .*rflags [0-9a-f]{8}", "r13 [0-9a-f]{16}  r14 ",
+                   rf"#[01] [0-9a-f]{{16}} {function}\+0x", whole=name != "double-fault", **changes)
 
 
 def probes(name: str, suite: str = "boot", **changes) -> Row:
@@ -65,6 +96,9 @@ HOSTILITIES = [
     "graphics-unstarted",
 ]
 SECURE_BOOT = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
+ONE_SELFTEST = "selftest=symbols_name_a_function"
+# Without them the kernel must go other ways; the first five are protections.
+FEW_FEATURES = "smep,smap,umip,pge,pat,xsave,fsgsbase,erms,rdrand,tsc_deadline,arat"
 PROCESSORS = ["Conroe", "SandyBridge", "Haswell", "Skylake-Client", "Icelake-Server", "EPYC-Rome",
               "Opteron_G1"]
 DISPLAYS = ["bochs-display", "virtio-vga", "qxl-vga", "cirrus-vga", "vmware-svga", "ramfb"]
@@ -130,12 +164,56 @@ ROWS = [
     boots("media-nvme", media="nvme", as_disk=True),
     boots("media-sata", media="disk", as_disk=True),
 
-    # The kernel's own tests
+    # The kernel's own tests, on processors with everything and with little
     selftests("selftest"),
+    selftests("selftest-qemu64", cpu="qemu64", machine="pc"),
+    selftests("selftest-no-nx", cpu="max,nx=off"),
+    selftests("selftest-few-features", words=f"nocpu={FEW_FEATURES}"),
+    selftests("selftest-five-levels", words="levels=5"),
+    selftests("selftest-memory-64m", memory="64M"),
+    selftests("selftest-memory-8g", memory="8G"),
     selftests("selftest-four-processors", cpus=4, memory="512M"),
     selftests("selftest-racing", cpus=4, memory="512M", deterministic=False),
-    selftests("panic", "selftest=panic", status=35, log=[r"quire: panic: "]),
-    selftests("double-fault", "selftest=double-fault", status=35, log=[r"quire: panic: .*[Dd]ouble.fault"]),
+    # Deliberate ends: each must tell what happened, where, and who was running
+    crashes("panic", "deliberate, number 42", "at kernel/debug/panic_test.c:"),
+    crashes("assertion", r"frame 0x1f3000 counts its mappings: frames == 2u is false: left 0x3 \(3\), right 0x2"),
+    crashes("panic-in-panic", "the first of two", "panic while reporting a panic: the reporter fails too",
+            whole=False),
+    crashes("panic-in-log", "a sink fails"),
+    crashes("lock-order", 'lock order: "test outer".*wanted at selftest_lock_order.*while holding "test inner"'),
+    crashes("lock-twice", 'lock order: "test outer".*while holding "test outer"',
+            'holds lock "test outer" taken at selftest_lock_twice'),
+    crashes("lock-not-held", 'lock "test outer" is released by the CPU that holds it'),
+    crashes("mutex-order", "mutex test outer .* is taken before those of its rank or above"),
+    crashes("mutex-under-spinlock", "mutex test outer taken while holding a spinlock",
+            'holds lock "test spinlock" taken at selftest_mutex_under_spinlock'),
+    crashes("mutex-not-held", "mutex test outer is given up by its holder"),
+    crashes("frame-put-twice", r"frame 0x[0-9a-f]+ \(free\) is given back by one who has it"),
+    crashes("heap-free-twice", "heap object 0x[0-9a-f]+ is given back once"),
+    crashes("heap-free-inside-object", "a heap object begins where it was given"),
+    traps("double-fault", "#DF double fault in the kernel", "guard page of a kernel stack: the stack overflowed",
+          function="descend"),
+    traps("page-fault", "page fault at 0x10 in the kernel", "walk of 0x10 for a kernel read",
+          "<- nothing is mapped there"),
+    traps("write-to-text", "page fault at 0xffffffff80000000 in the kernel, error code 0x3",
+          "for a kernel write", "level 1: .*<- the page is not writable"),
+    traps("execute-data", "page fault at 0x[0-9a-f]+ in the kernel, error code 0x11", "for a kernel instruction fetch",
+          "level 1: .*<- the page is not executable", function="selftest_run"),
+    traps("user-access", "page fault at 0x20000000 in the kernel, error code 0x1",
+          "<- the kernel must not touch a user page now", function="read_directly"),
+    traps("user-execute", "page fault at 0x20000000 in the kernel, error code 0x11",
+          "<- the kernel must not execute a user page", function="with_memory"),
+    traps("general-protection", "#GP general protection in the kernel"),
+    traps("breakpoint", "#BP breakpoint in the kernel"),
+
+    # The way out without QEMU's device
+    powers("off", "", "UEFI ResetSystem"),
+    powers("off-five-levels", "levels=5", "UEFI ResetSystem", machine="pc"),
+    powers("off-acpi", "power=acpi", "ACPI S5"),
+    reboots("firmware", "", "UEFI ResetSystem"),
+    reboots("acpi", "power=acpi", "the ACPI reset register"),
+    reboots("keyboard", "power=keyboard", "the keyboard controller"),
+    reboots("triple-fault", "power=triple-fault", "a triple fault"),
 
     # Rarer machines
     *[probes(f"hostile-{word}", "matrix", hostile=word) for word in HOSTILITIES],

@@ -3,6 +3,7 @@
 failure."""
 
 import argparse
+import contextlib
 import os
 import re
 import sys
@@ -24,13 +25,14 @@ from matrix import ROWS, Row, row_named  # noqa: E402
 HELLO = b"hello from the first process\n"
 PROBE_VERDICT = re.compile(r"^probe: (0x[0-9a-f]+) checks, (0x[0-9a-f]+) broken$")
 MEMORY_LINE = re.compile(r"memory: (\d+) MiB usable")
+SELFTEST_RESULT = re.compile(r"^\[[^\]]*\] (not )?ok (\w+)(?:: (.*))?$", re.MULTILINE)
 FIRMWARE_MIB = 40
 POLL_SECONDS = 0.2
 
 
 def boot_of(row: Row, build: str, log: str) -> Boot:
     """What the row asks for, from what the build made."""
-    words = ["console=log", "debug-exit=0xf4"]
+    words = ["console=log", *(["debug-exit=0xf4"] if row.debug_exit else [])]
     if row.words:
         words.append(row.words)
     archive = None
@@ -110,6 +112,22 @@ def memory_failures(row: Row, log: str) -> list[str]:
     return [f"wanted at least {wanted} MiB usable: {said[0] if said else 'nothing is said of it'}"]
 
 
+def counts_results(row: Row) -> bool:
+    """The row's results are those of the self-tests that the machine runs: it speaks TAP."""
+    return bool(row.selftest) and not row.log and not row.until
+
+
+def report_results(row: Row, log: str, failures: list[str]) -> None:
+    """What the log says of each self-test, as TAP, and last the machine as a whole."""
+    results = SELFTEST_RESULT.findall(log_tail(log, lines=sys.maxsize))
+    for number, (failed, name, why) in enumerate(results, start=1):
+        print(f"{'not ok' if failed else 'ok'} {number} - {name}")
+        if why:
+            print(f"# {why}")
+    print(f"{'not ok' if failures else 'ok'} {len(results) + 1} - the machine of {row.name}")
+    print(f"1..{len(results) + 1}")
+
+
 def failures_of_selftest(row: Row, boot: Boot) -> list[str]:
     with Run(boot) as run:
         outcome = run.run()
@@ -148,6 +166,8 @@ def run_row(row: Row, build: str) -> int:
     folder = os.path.join(build, "boot-logs")
     os.makedirs(folder, exist_ok=True)
     log = os.path.join(folder, f"{row.name}.txt")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(log)  # the last run's words are not this one's
     boot = boot_of(row, build, log)
     if row.until:
         failures = failures_of_waiting(row, boot)
@@ -159,23 +179,25 @@ def run_row(row: Row, build: str) -> int:
         failures = failures_of_program(row, boot)
     text = log_tail(log, lines=sys.maxsize)
     failures += [f"the log does not match {pattern!r}" for pattern in row.log if not re.search(pattern, text)]
+    if counts_results(row):
+        report_results(row, log, failures)
     if not failures:
         return 0
-    print(f"--- end of {log}\n{log_tail(log)}\n---")
-    for failure in failures:
-        print(f"{row.name}: {failure}")
+    words = [f"--- end of {log}", *log_tail(log).split("\n"), "---", *(f"{row.name}: {why}" for why in failures)]
+    comment = "# " if counts_results(row) else ""
+    print("\n".join(comment + line for line in words))
     return 1
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="suite, name and time limit of each row")
+    parser.add_argument("--list", action="store_true", help="suite, name, time limit and meson's protocol of each row")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build directory")
     parser.add_argument("row", nargs="?")
     arguments = parser.parse_args()
     if arguments.list:
         for row in ROWS:
-            print(row.suite, row.name, row.timeout + 30)
+            print(row.suite, row.name, row.timeout + 30, "tap" if counts_results(row) else "exitcode")
         return 0
     try:
         row = row_named(arguments.row)

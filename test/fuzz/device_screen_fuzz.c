@@ -38,5 +38,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
     }
     screen_write((const char *)data, size);
+    screen_update();
     return 0;
 }

@@ -1,5 +1,6 @@
 """`./quire` where it needs no machine: usage, packages, where a program stands. apt-get is a stand-in."""
 
+import json
 import importlib.machinery
 import importlib.util
 import os
@@ -112,6 +113,15 @@ class Places(unittest.TestCase):
             log.flush()
             self.assertEqual(quire.count_results(log.name), (2, 4))
         self.assertEqual(quire.count_results("/nonexistent"), (0, 0))
+
+    def test_results_within_a_test_are_counted_each(self):
+        with tempfile.NamedTemporaryFile("w+") as log:
+            for result, stdout in (("OK", "ok 1 - a\nok 2 - b\n# not ok 3\n1..2\n"),
+                                   ("ERROR", "ok 1 - a\nnot ok 2 - b\nok 3 - c\n1..3\n"),
+                                   ("TIMEOUT", "ok 1 - a\n"), ("OK", "some words\n")):
+                log.write(json.dumps({"name": "x", "result": result, "stdout": stdout}) + "\n")
+            log.flush()
+            self.assertEqual(quire.count_results(log.name), (6, 2))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@
 #include "kernel/device/font.h"
 
 static struct font font;
+static struct font_map font_map;
 static uint16_t glyph_of[256];
 
 static void packaged_font_covers_the_cells(void **state)
@@ -25,7 +26,8 @@ static void packaged_font_covers_the_cells(void **state)
     assert_int_equal(font_open(&font, font_file, (size_t)(font_file_end - font_file)), 0);
     assert_int_equal(font.width, 8);
     assert_int_equal(font.height, 16);
-    font_map_cells(&font, glyph_of);
+    font_map_make(&font, &font_map);
+    font_map_cells(&font_map, glyph_of);
     /* Only where a stand-in is agreed upon may a cell look like another. */
     unsigned unknown = 0;
     for (unsigned cell = 0; cell < 256; cell++)
@@ -74,13 +76,15 @@ static void both_formats_are_understood(void **state)
 
     (void)state;
     assert_int_equal(font_open(&font, file, psf1_make(file)), 0);
-    font_map_cells(&font, glyph_of);
+    font_map_make(&font, &font_map);
+    font_map_cells(&font_map, glyph_of);
     assert_int_equal(font.count, 256);
     assert_int_equal(glyph_of['A'], 3);
     assert_int_equal(glyph_of['B'], 2);
 
     assert_int_equal(font_open(&font, file, psf2_make(file)), 0);
-    font_map_cells(&font, glyph_of);
+    font_map_make(&font, &font_map);
+    font_map_cells(&font_map, glyph_of);
     assert_int_equal(font.count, 3);
     assert_int_equal(font.width, 12);
     assert_int_equal(font.row_bytes, 2);
@@ -91,7 +95,8 @@ static void both_formats_are_understood(void **state)
 
     file[12] = 0; /* no table: glyph n is character n, and none beyond */
     assert_int_equal(font_open(&font, file, 62), 0);
-    font_map_cells(&font, glyph_of);
+    font_map_make(&font, &font_map);
+    font_map_cells(&font_map, glyph_of);
     assert_int_equal(glyph_of['A'], 0);
 }
 
@@ -103,7 +108,8 @@ static void try_file(const uint8_t *bytes, size_t size)
 
     memcpy(copy, bytes, size);
     if (font_open(&font, copy, size) == 0) {
-        font_map_cells(&font, glyph_of);
+        font_map_make(&font, &font_map);
+        font_map_cells(&font_map, glyph_of);
         for (unsigned cell = 0; cell < 256; cell++) {
             assert_true(glyph_of[cell] < font.count);
             for (unsigned i = 0; i < font.height * font.row_bytes; i++)

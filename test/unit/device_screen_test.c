@@ -56,6 +56,7 @@ static int start_usual(uint32_t width, uint32_t height)
 static void type(const char *text)
 {
     screen_write(text, strlen(text));
+    screen_update();
 }
 
 /* The line `row` without blanks at its end. */
@@ -103,10 +104,12 @@ static void check_picture(void)
 {
     static const uint32_t levels[] = {0x00, 0x55, 0xaa, 0xff};
     uint16_t glyph_of[256];
+    static struct font_map font_map;
     struct font font;
 
     assert_int_equal(font_open(&font, font_file, (size_t)(font_file_end - font_file)), 0);
-    font_map_cells(&font, glyph_of);
+    font_map_make(&font, &font_map);
+    font_map_cells(&font_map, glyph_of);
     uint32_t scale = 1;
     while (framebuffer.width / (8 * (scale + 1)) >= screen_columns() &&
            framebuffer.height / (16 * (scale + 1)) >= screen_rows())

@@ -77,7 +77,9 @@ static void the_tree_has_what_the_archive_has(void **state)
     add(MODE_FOLDER, "etc", "");
     add(MODE_FILE | 0111, "etc/rc", "echo hello\n");
     add(MODE_LINK, "etc/link", "rc");
-    cpio_maker_add(&maker, &(struct cpio_fields){.mode = 0020600, .rdev_major = 5, .rdev_minor = 1, .links = 1}, "console", "", 0);
+    cpio_maker_add(&maker,
+                   &(struct cpio_fields){.mode = 0020600, .rdev_major = 5, .rdev_minor = 1, .links = 1},
+                   "console", "", 0);
     assert_int_equal(unpack(), 0);
     assert_int_equal(find("/etc")->mode, MODE_FOLDER);
     assert_int_equal(find("/etc/rc")->mode, MODE_FILE | 0111);
@@ -212,8 +214,10 @@ static size_t run(const char *command)
 static void gnu_cpio_is_understood(void **state)
 {
     (void)state;
-    size_t size = run("d=$(mktemp -d) && cd $d && mkdir -m 750 sub && printf 12345 >sub/file && ln sub/file hard && ln -s sub/file soft &&"
-                      " : >empty && find . | LC_ALL=C sort | cpio -o -H newc --quiet; e=$?; rm -r $d; exit $e");
+    size_t size =
+        run("d=$(mktemp -d) && cd $d && mkdir -m 750 sub && printf 12345 >sub/file && ln sub/file hard && ln "
+            "-s sub/file soft &&"
+            " : >empty && find . | LC_ALL=C sort | cpio -o -H newc --quiet; e=$?; rm -r $d; exit $e");
     assert_int_equal(archive_unpack("gnu.cpio", output, size), 0);
     assert_contents("/sub/file", "12345");
     assert_contents("/empty", "");
@@ -232,8 +236,10 @@ static void our_own_writer_is_understood(void **state)
     /* The root of the source, as the compiler was told it; tests are run from where they were compiled. */
     int root = (int)(strlen(__FILE__) - strlen(here));
     snprintf(command, sizeof(command),
-             "cd ./%.*s && python3 -B -c 'import sys, stat; from esp.cpio import Writer; w = Writer(); w.add_file(\"bin/a\", b\"abc\");"
-             " w.add(\"l\", stat.S_IFLNK | 0o777, b\"bin/a\"); w.add_file(\"bin/a\", b\"later\"); sys.stdout.buffer.write(w.bytes())'",
+             "cd ./%.*s && python3 -B -c 'import sys, stat; from esp.cpio import Writer; w = Writer(); "
+             "w.add_file(\"bin/a\", b\"abc\");"
+             " w.add(\"l\", stat.S_IFLNK | 0o777, b\"bin/a\"); w.add_file(\"bin/a\", b\"later\"); "
+             "sys.stdout.buffer.write(w.bytes())'",
              root, __FILE__);
     size_t size = run(command);
     assert_int_equal(archive_unpack("quire.cpio", output, size), 0);
@@ -281,7 +287,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(missing_directories_are_made, setup, fakes_teardown),
         cmocka_unit_test_setup_teardown(later_entries_replace_earlier_ones, setup, fakes_teardown),
         cmocka_unit_test_setup_teardown(a_full_directory_is_not_replaced_by_a_file, setup, fakes_teardown),
-        cmocka_unit_test_setup_teardown(links_inside_the_tree_are_followed_to_the_parent, setup, fakes_teardown),
+        cmocka_unit_test_setup_teardown(links_inside_the_tree_are_followed_to_the_parent, setup,
+                                        fakes_teardown),
         cmocka_unit_test_setup_teardown(links_cannot_lead_out_of_the_tree, setup, fakes_teardown),
         cmocka_unit_test_setup_teardown(hard_links_share_one_file, setup, fakes_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_archive_changes_nothing, setup, fakes_teardown),

@@ -15,15 +15,16 @@ void cpio_maker_start(struct cpio_maker *maker)
     maker->size = 0;
 }
 
-void cpio_maker_add(struct cpio_maker *maker, const struct cpio_fields *fields, const char *name, const void *data, size_t size)
+void cpio_maker_add(struct cpio_maker *maker, const struct cpio_fields *fields, const char *name,
+                    const void *data, size_t size)
 {
     size_t name_size = strlen(name) + 1;
 
-    maker->size += (size_t)sprintf((char *)maker->bytes + maker->size,
-                                   "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", fields->inode,
-                                   fields->mode, fields->uid, fields->gid, fields->links, fields->modified,
-                                   (unsigned)size, fields->device_major, fields->device_minor, fields->rdev_major,
-                                   fields->rdev_minor, (unsigned)name_size, 0);
+    maker->size += (size_t)sprintf(
+        (char *)maker->bytes + maker->size, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
+        fields->inode, fields->mode, fields->uid, fields->gid, fields->links, fields->modified,
+        (unsigned)size, fields->device_major, fields->device_minor, fields->rdev_major, fields->rdev_minor,
+        (unsigned)name_size, 0);
     memcpy(maker->bytes + maker->size, name, name_size);
     maker->size += name_size;
     pad(maker);

@@ -16,7 +16,8 @@ struct cpio_fields {
 };
 
 void cpio_maker_start(struct cpio_maker *maker);
-void cpio_maker_add(struct cpio_maker *maker, const struct cpio_fields *fields, const char *name, const void *data, size_t size);
+void cpio_maker_add(struct cpio_maker *maker, const struct cpio_fields *fields, const char *name,
+                    const void *data, size_t size);
 
 /* The record that ends an archive. */
 void cpio_maker_end(struct cpio_maker *maker);

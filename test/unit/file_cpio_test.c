@@ -42,8 +42,16 @@ static int first(size_t size)
 static void entries_come_out_as_they_went_in(void **state)
 {
     (void)state;
-    struct cpio_fields fields = {.inode = 7, .mode = MODE_FILE, .uid = 1, .gid = 2, .links = 3, .modified = 0x12345678,
-                                 .device_major = 4, .device_minor = 5, .rdev_major = 6, .rdev_minor = 0xabcdef01};
+    struct cpio_fields fields = {.inode = 7,
+                                 .mode = MODE_FILE,
+                                 .uid = 1,
+                                 .gid = 2,
+                                 .links = 3,
+                                 .modified = 0x12345678,
+                                 .device_major = 4,
+                                 .device_minor = 5,
+                                 .rdev_major = 6,
+                                 .rdev_minor = 0xabcdef01};
 
     cpio_maker_add(&maker, &fields, "etc/motd", "hello", 5);
     cpio_maker_add(&maker, &(struct cpio_fields){.mode = MODE_LINK}, "etc/link", "motd", 4);
@@ -73,8 +81,8 @@ static void names_are_cleaned(void **state)
 {
     static const struct {
         const char *from, *to;
-    } names[] = {{"a/b", "a/b"},   {"/a/b", "a/b"}, {"./a", "a"},     {"a//b///c/", "a/b/c"}, {"a/./b/.", "a/b"},
-                 {"...", "..."},   {".hidden", ".hidden"}, {"a/..b/c..", "a/..b/c.."}};
+    } names[] = {{"a/b", "a/b"},     {"/a/b", "a/b"}, {"./a", "a"},           {"a//b///c/", "a/b/c"},
+                 {"a/./b/.", "a/b"}, {"...", "..."},  {".hidden", ".hidden"}, {"a/..b/c..", "a/..b/c.."}};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -19,6 +19,8 @@
 #include "kernel/device/screen.h"
 #include "kernel/device/serial.h"
 #include "kernel/file/directory.h"
+#include "kernel/file/file_map.h"
+#include "kernel/file/file_page.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/node.h"
 #include "kernel/file/tree.h"
@@ -83,6 +85,22 @@ void heap_free(void *pointer)
     free(pointer);
 }
 
+uint8_t *file_page_alloc(void)
+{
+    return allocate(PAGE_SIZE, false);
+}
+
+void file_page_free(uint8_t *page)
+{
+    heap_free(page);
+}
+
+void file_map_cut(struct node *node, uint64_t size)
+{
+    (void)node;
+    (void)size;
+}
+
 /* --- locks: one thread, so that any wait for a lock is a mistake --- */
 
 static unsigned spinlocks_held;
@@ -142,6 +160,7 @@ bool mutex_held(const struct mutex *mutex)
 void (*fake_sleep)(void);
 unsigned fake_sleeps;
 bool fake_interrupted;
+static bool woken; /* a waiter was, during the last sleep */
 
 void wait_queue_init(struct wait_queue *queue)
 {
@@ -157,6 +176,7 @@ void wait_queue_wake_all(struct wait_queue *queue)
     while ((entry = TAILQ_FIRST(&queue->waiters)) != NULL) {
         TAILQ_REMOVE(&queue->waiters, entry, link);
         entry->queued = false;
+        woken = true;
     }
     spinlock_unlock(&queue->lock);
 }
@@ -173,19 +193,22 @@ void wait_begin(struct wait_queue *queue, struct wait_entry *entry)
     TAILQ_INSERT_TAIL(&queue->waiters, entry, link);
 }
 
-void wait_sleep(struct spinlock *lock, uint64_t deadline, bool interruptible)
+void wait_sleep(struct spinlock *lock, uint64_t deadline, enum thread_sleep sleep)
 {
     REQUIRE(spinlocks_held == 1 && spinlock_held(lock), "the caller's lock is the only one");
     REQUIRE(mutex_ranks_held == 0, "nothing sleeps for an event with a mutex");
-    (void)interruptible;
+    (void)sleep;
     fake_sleeps++;
     spinlock_unlock(lock);
-    if (fake_sleep != NULL)
+    woken = false;
+    if (fake_sleep != NULL) {
         fake_sleep();
-    else if (deadline != UINT64_MAX)
+        REQUIRE(woken, "who made true what is waited for wakes the waiter");
+    } else if (deadline != UINT64_MAX) {
         fake_now = deadline;
-    else
+    } else {
         fake_interrupted = true;
+    }
     spinlock_lock(lock);
 }
 
@@ -238,7 +261,8 @@ size_t copy_from_user_partial(void *to, const void __user *from, size_t size)
 {
     size_t there = accessible(user_address(from), size);
 
-    memcpy(to, (const void *)user_address(from), there);
+    if (there > 0)
+        memcpy(to, (const void *)user_address(from), there);
     return size - there;
 }
 
@@ -246,7 +270,8 @@ size_t copy_to_user_partial(void __user *to, const void *from, size_t size)
 {
     size_t there = accessible(user_address(to), size);
 
-    memcpy((void *)user_address(to), from, there);
+    if (there > 0)
+        memcpy((void *)user_address(to), from, there);
     return size - there;
 }
 
@@ -271,7 +296,7 @@ int clear_user(void __user *to, size_t size)
 long user_string(char *to, const char __user *from, size_t size)
 {
     size_t there = accessible(user_address(from), size);
-    size_t length = strnlen((const char *)user_address(from), there);
+    size_t length = there > 0 ? strnlen((const char *)user_address(from), there) : 0;
 
     if (length == there)
         return there < size ? -EFAULT : -ENAMETOOLONG;
@@ -454,7 +479,7 @@ struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*do
     (void)bytes, (void)size;
     if (made == NULL)
         return NULL;
-    *made = (struct bytes_backing){{&operations, 1}, done, context};
+    *made = (struct bytes_backing){{.operations = &operations, .references = 1}, done, context};
     return &made->backing;
 }
 
@@ -475,7 +500,7 @@ void fakes_begin(void)
 {
     cpu = (struct cpu){.self = &cpu, .current = &thread};
     thread = (struct thread){.process = &process};
-    process = (struct process){.pid = 1, .group = 1, .session = 1, .umask = 022};
+    process = (struct process){.pid = 1, .group = 1, .session = 1, .umask = 022, .thread_count = 1};
     process.lock = SPINLOCK_INIT(LOCK_PROCESS, "process");
     process.limits[7][0] = FILE_TABLE_MAX; /* RLIMIT_NOFILE */
     REQUIRE(syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu) == 0, "GS can be set");
@@ -500,8 +525,8 @@ void fakes_end(void)
     node_put(process.directory);
     process.directory = NULL;
     directory_empty(tree_root());
-    REQUIRE(tree_root()->links == 2 && tree_root()->references == 1, "the root is as it began: %u links, %u references",
-            tree_root()->links, tree_root()->references);
+    REQUIRE(tree_root()->links == 2 && tree_root()->references == 1,
+            "the root is as it began: %u links, %u references", tree_root()->links, tree_root()->references);
     node_put(tree_root());
     REQUIRE(live_allocations == 0, "%ld allocations are left", live_allocations);
     REQUIRE(spinlocks_held == 0 && mutex_ranks_held == 0, "all locks are free");

@@ -25,10 +25,10 @@
 #include "syscalls/file.h"
 #include "test/unit/file_fakes.h"
 
-#define STEPS        30000
-#define SLOTS        8
+#define STEPS         30000
+#define SLOTS         8
 #define BASE          "base/b/b/b/b/b/b/b/b/b/b/b/b/b/b/work"
-#define BUFFER       8192 /* bytes of each transfer buffer in user memory */
+#define BUFFER        8192 /* bytes of each transfer buffer in user memory */
 #define PATH_MAX_HERE 128
 /* No header of the C library is mixed in here, so these are spelled out. */
 #define SIGNAL_PIPE   13
@@ -99,7 +99,8 @@ static long host(long number, ...)
     for (unsigned i = 0; i < 6; i++)
         argument[i] = va_arg(list, long);
     va_end(list);
-    long result = syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
+    long result =
+        syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4], argument[5]);
     return result == -1 ? -(long)errno : result;
 }
 
@@ -140,7 +141,8 @@ static void slot_fill(unsigned slot, long host_result, long quire_result)
 
 static void do_open(void)
 {
-    static const unsigned extra[] = {O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_CLOEXEC};
+    static const unsigned extra[] = {O_CREAT,     O_EXCL,     O_TRUNC, O_APPEND,
+                                     O_DIRECTORY, O_NOFOLLOW, O_PATH,  O_CLOEXEC};
     unsigned flags = random_below(3) | O_NONBLOCK, mode = chance(80) ? 0644 : 0777 & random_below(01000);
 
     if (chance(40))
@@ -150,7 +152,8 @@ static void do_open(void)
     if ((flags & O_CREAT) != 0)
         flags &= ~(unsigned)O_DIRECTORY; /* what the pair means has changed with Linux's versions */
     describe("open(%s, %#o, %#o)", path_a, flags, mode);
-    slot_fill(random_slot(), HOST(open, path_a, (long)flags, (long)mode), sys_open(USER(path_a), flags, mode));
+    slot_fill(random_slot(), HOST(open, path_a, (long)flags, (long)mode),
+              sys_open(USER(path_a), flags, mode));
 }
 
 static void do_close(void)
@@ -218,7 +221,8 @@ static void do_seek(void)
     if (HOST(fstat, (long)slots[slot].host, &status) == 0 && (S_ISDIR(status.st_mode) || whence > 2))
         return;
     describe("lseek(%d, %ld, %u)", slots[slot].quire, offset, whence);
-    compare(HOST(lseek, (long)slots[slot].host, offset, (long)whence), sys_lseek(slots[slot].quire, offset, whence));
+    compare(HOST(lseek, (long)slots[slot].host, offset, (long)whence),
+            sys_lseek(slots[slot].quire, offset, whence));
 }
 
 static void do_truncate(void)
@@ -262,8 +266,7 @@ static void do_stat(void)
     } else {
         describe("fstatat(%d, %s)", slots[slot].quire, path_a);
         host_result = HOST(newfstatat, (long)slots[slot].host, path_a, host_buffer, AT_EMPTY_PATH);
-        quire_result =
-            sys_newfstatat(slots[slot].quire, USER(path_a), USER(quire_buffer), AT_EMPTY_PATH);
+        quire_result = sys_newfstatat(slots[slot].quire, USER(path_a), USER(quire_buffer), AT_EMPTY_PATH);
     }
     compare(host_result, quire_result);
     if (host_result == 0)
@@ -341,7 +344,8 @@ static void do_attributes(void)
         describe("chmod(%s, %#o)", path_a, mode);
         compare(HOST(chmod, path_a, (long)(mode & 0777)), sys_chmod(USER(path_a), mode & 0777));
     } else {
-        mode = random_below(chance(5) ? 16 : 2); /* what must exist; permission to read and write is the tester's affair */
+        mode = random_below(
+            chance(5) ? 16 : 2); /* what must exist; permission to read and write is the tester's affair */
         mode = mode == 1 ? 0 : mode;
         describe("access(%s, %#o)", path_a, mode & ~6u);
         compare(HOST(access, path_a, (long)(mode & ~6u)), sys_access(USER(path_a), mode & ~6u));
@@ -364,7 +368,8 @@ static void do_directory(void)
 static void do_control(void)
 {
     unsigned slot = random_slot(), command = random_below(5);
-    long argument = command == F_SETFL ? (chance(50) ? O_APPEND | O_NONBLOCK : O_NONBLOCK) : (long)random_below(4);
+    long argument =
+        command == F_SETFL ? (chance(50) ? O_APPEND | O_NONBLOCK : O_NONBLOCK) : (long)random_below(4);
 
     describe("fcntl(%d, %u, %ld)", slots[slot].quire, command, argument);
     long host_result = HOST(fcntl, (long)slots[slot].host, (long)command, argument);
@@ -450,9 +455,10 @@ static void do_getcwd(void)
 }
 
 static void (*const calls[])(void) = {
-    do_open,   do_open,     do_open,   do_close, do_dup,  do_read,     do_read,       do_write,     do_write,
-    do_write,  do_seek,     do_stat,   do_stat,  do_make, do_make,     do_remove,     do_rename,    do_rename,
-    do_link,   do_link,     do_truncate, do_readlink, do_attributes, do_directory, do_control, do_list, do_getcwd,
+    do_open,     do_open,       do_open,      do_close,   do_dup,  do_read,   do_read,
+    do_write,    do_write,      do_write,     do_seek,    do_stat, do_stat,   do_make,
+    do_make,     do_remove,     do_rename,    do_rename,  do_link, do_link,   do_truncate,
+    do_readlink, do_attributes, do_directory, do_control, do_list, do_getcwd,
 };
 
 /* --- the runs --- */

@@ -114,7 +114,8 @@ static void control_d_ends_the_file_or_the_line(void **state)
     assert_read(100, "", true);
     type("half\004");
     assert_read(100, "half", true);
-    type("abc\004"); /* a read that is full takes the mark with it, or the next would see the end of the file */
+    type(
+        "abc\004"); /* a read that is full takes the mark with it, or the next would see the end of the file */
     assert_read(3, "abc", true);
     assert_false(terminal_readable(&terminal, 1));
     type("abc\004");
@@ -207,7 +208,6 @@ static void output_is_processed(void **state)
     assert_int_equal(terminal_output(&terminal, "\r", 1, made), 1);
     assert_int_equal(made[0], '\n');
 }
-
 
 static void lines_pass_through_as_the_counters_wrap(void **state)
 {

@@ -2,7 +2,7 @@
 
 usage: linux.py PROGRAM [ARGUMENTS...]
 
-Where Linux differs by design the program knows (CHECK_KERNEL=linux) and rehearses the attacks on resources within limits."""
+CHECK_KERNEL=linux tells it where Linux differs by design, and to attack resources within limits only."""
 
 import os
 import resource
@@ -21,7 +21,9 @@ def prepare() -> None:
 
 def main() -> int:
     environment = {"PATH": "/bin:/usr/bin", "CHECK_KERNEL": "linux"}
-    process = subprocess.Popen(sys.argv[1:], env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=prepare)
+    process = subprocess.Popen(
+        sys.argv[1:], env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=prepare
+    )
     try:
         return 0 if process.wait(TIMEOUT) == 0 else 1
     except subprocess.TimeoutExpired:

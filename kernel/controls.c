@@ -1,0 +1,75 @@
+/* See controls.h. */
+#include "kernel/controls.h"
+
+#include <asm/errno.h>
+
+#include "kernel/file/proc_sys.h"
+#include "kernel/lib/format.h"
+#include "kernel/lib/options.h"
+#include "kernel/memory/frame.h"
+#include "kernel/memory/heap.h"
+#include "kernel/memory/memory_check.h"
+#include "kernel/process/scheduler.h"
+
+#define TEXT_MAX 512
+
+static int text_give(char **text, size_t *length, const char *from, int size)
+{
+    *text = heap_alloc((size_t)size + 1);
+    if (*text == NULL)
+        return -ENOMEM;
+    *length = (size_t)snprintf(*text, (size_t)size + 1, "%s", from);
+    return 0;
+}
+
+static int memory_check_read(char **text, size_t *length)
+{
+    char line[16];
+    int violations;
+
+    while ((violations = memory_check()) == -EAGAIN)
+        scheduler_yield();
+    return text_give(text, length, line, snprintf(line, sizeof(line), "%d\n", violations));
+}
+
+static int memory_free_read(char **text, size_t *length)
+{
+    struct frame_statistics frames;
+    char lines[TEXT_MAX];
+
+    frame_statistics(&frames);
+    int size = snprintf(lines, sizeof(lines), "total %lu\nfree %lu\nuntouched %lu\n", frames.total,
+                        frames.free, frames.untouched);
+    for (unsigned owner = FRAME_RESERVED; owner < FRAME_OWNERS; owner++)
+        size += snprintf(lines + size, sizeof(lines) - (size_t)size, "%s %lu\n", frame_owner_name(owner),
+                         frames.owned[owner]);
+    return text_give(text, length, lines, size);
+}
+
+static int fail_frame_read(char **text, size_t *length)
+{
+    char line[32];
+
+    return text_give(text, length, line, snprintf(line, sizeof(line), "%lu\n", frame_fail_pending()));
+}
+
+static int fail_frame_write(char *text)
+{
+    uint64_t count;
+    int error = number_parse(text, &count);
+
+    if (error == 0)
+        frame_fail_after(count);
+    return error;
+}
+
+void controls_register(void)
+{
+    static struct proc_text texts[] = {
+        {.name = "memory_check", .read = memory_check_read},
+        {.name = "memory_free", .read = memory_free_read},
+        {.name = "fail_frame", .read = fail_frame_read, .write = fail_frame_write},
+    };
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        proc_text_register(&texts[i]);
+}

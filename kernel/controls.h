@@ -1,0 +1,12 @@
+/* The kernel's knobs and reports in /proc/sys/quire. */
+#ifndef KERNEL_CONTROLS_H
+#define KERNEL_CONTROLS_H
+
+/* Register them: before files are started.
+ *   memory_check  read: run memory_check(); the number of violations, which are in the log
+ *   memory_free   read: frames that can still be had, in use by owner
+ *   fail_frame    write N: let the N-th frame allocation from now on fail, once; 0: never.
+ *                 Read: how many are left until then; 0: none will fail, or it has */
+void controls_register(void);
+
+#endif

@@ -1,0 +1,83 @@
+/* See survey.h. */
+#include "kernel/memory/survey.h"
+
+#include "kernel/memory/kernel_space.h"
+#include "kernel/memory/space_internal.h"
+#include "paging/ptiter.h"
+
+/* A new number for each survey, so that a backing knows whether this one has met it. */
+static uint32_t survey_number;
+
+static void survey_tables(struct survey *survey, struct address_space *space, struct paging *paging,
+                          unsigned first, unsigned last)
+{
+    struct ptiter it;
+
+    if (survey->table == NULL)
+        return;
+    for (ptiter_init(&it, paging, first, last); ptiter_active(&it); ptiter_next(&it))
+        survey->table(survey, space, ptiter_table(&it), it.level);
+    survey->table(survey, space, paging->root, paging->levels);
+}
+
+static void shared_visit(struct frame *frame, void *context)
+{
+    struct survey *survey = context;
+
+    survey->shared(survey, frame);
+}
+
+static void survey_region(struct survey *survey, struct address_space *space, struct region *region)
+{
+    if (survey->region != NULL)
+        survey->region(survey, space, region);
+    if (survey->shared == NULL || region->backing == NULL || region->backing->surveyed == survey_number)
+        return;
+    region->backing->surveyed = survey_number;
+    backing_each_frame(region->backing, shared_visit, survey);
+}
+
+/* Pages are visited by the tables, not by the regions, so that one outside of every region is seen too. */
+static void survey_pages(struct survey *survey, struct address_space *space)
+{
+    struct region *region = region_find_from(&space->regions, 0);
+    struct vmiter it;
+
+    for (vmiter_init(&it, &space->paging, 0); it.va < USER_END; vmiter_next(&it)) {
+        pte_t entry = *it.entry;
+        if (!(entry & PTE_P) && !leaf_parked(entry))
+            continue;
+        while (region != NULL && region->end <= it.va)
+            region = region_next(region);
+        survey->page(survey, space, region != NULL && region->start <= it.va ? region : NULL, it.va, entry,
+                     vmiter_size(&it));
+    }
+}
+
+static void survey_space(struct survey *survey, struct address_space *space)
+{
+    survey_tables(survey, space, &space->paging, 0, kernel_space_first_index() - 1);
+    struct region *region = region_find_from(&space->regions, 0);
+    for (; region != NULL; region = region_next(region))
+        survey_region(survey, space, region);
+    if (survey->page != NULL)
+        survey_pages(survey, space);
+}
+
+bool survey_spaces(struct survey *survey)
+{
+    struct address_space *space;
+    bool quiet = true;
+
+    spinlock_lock(&spaces_lock);
+    LIST_FOREACH (space, &spaces, link)
+        quiet &= !space->mutex.held;
+    if (quiet) {
+        survey_number++;
+        survey_tables(survey, NULL, &kernel_paging, kernel_space_first_index(), PAGING_TABLE_ENTRIES - 1);
+        LIST_FOREACH (space, &spaces, link)
+            survey_space(survey, space);
+    }
+    spinlock_unlock(&spaces_lock);
+    return quiet;
+}

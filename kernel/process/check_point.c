@@ -1,0 +1,45 @@
+/* See check_point.h. */
+#include "kernel/process/check_point.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/debug/panic.h"
+#include "kernel/lib/options.h"
+#include "kernel/lib/string.h"
+#include "kernel/memory/memory_check.h"
+#include "kernel/process/process_internal.h"
+
+static bool at_exit;
+static uint64_t every; /* page faults; 0: never */
+static uint64_t faults;
+
+void check_point_start(void)
+{
+    const char *value = option_value("check");
+
+    at_exit = value != NULL && strcmp(value, "exit") == 0;
+    if (value != NULL && !at_exit && option_number("check", &every) != 0)
+        panic("check=%s: neither \"exit\" nor a number", value);
+}
+
+/* Another thread may be in the middle of a change, asleep: the next check point comes soon. */
+static void check(void)
+{
+    int violations = memory_check();
+
+    if (violations > 0)
+        panic("memory_check found %d violations", violations);
+}
+
+void check_point_exit(const struct process *process)
+{
+    if (at_exit && process->parent == first_process)
+        check();
+}
+
+void check_point_fault(void)
+{
+    if (every != 0 && ++faults % every == 0)
+        check();
+}
