@@ -18,7 +18,6 @@
 #define ARENA_STEP   UINT64_C(0x7fe5000) /* every mapping has a table of its own */
 #define ARENA_SLOTS  65536
 
-static const char *program;
 static int zeroes;
 
 static void map_and_unmap(unsigned round)
@@ -116,7 +115,7 @@ static void fork_and_exec(unsigned round)
         return;
     pid_t child = fork();
     if (child == 0) {
-        execl(program, program, "0", NULL);
+        execl("/proc/self/exe", "memory-leak", "0", NULL);
         _exit(127);
     }
     waitpid(child, &status, 0);
@@ -156,7 +155,6 @@ int main(int argc, char **argv)
     if (rounds == 0)
         return 0;
     memory_begin("memory-leak");
-    program = argv[0];
     zeroes = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     for (size_t i = 0; i < sizeof(storms) / sizeof(storms[0]); i++)
         run(&storms[i], check_on_linux ? rounds / LINUX_SHARE : rounds);

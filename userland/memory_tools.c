@@ -147,6 +147,13 @@ bool memory_expect_sound(const char *what)
     return check_that(strcmp(text, "0\n") == 0, "%s: memory_check finds violations: %s", what, text);
 }
 
+long memory_control_read(const char *name)
+{
+    char text[TEXT_MAX];
+
+    return control_read(name, text) ? strtol(text, NULL, 10) : -1;
+}
+
 void memory_control(const char *name, long value)
 {
     char path[sizeof(CONTROLS) + 32], text[24];

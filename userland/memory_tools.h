@@ -45,6 +45,9 @@ bool memory_expect_free(const char *what, long before);
 /* memory_check() finds nothing wrong. */
 bool memory_expect_sound(const char *what);
 
+/* The number in a file of /proc/sys/quire; -1 when it cannot be read, or on Linux. */
+long memory_control_read(const char *name);
+
 /* Write a number to a file of /proc/sys/quire; no such file on Linux. */
 void memory_control(const char *name, long value);
 

@@ -27,8 +27,9 @@ struct cpu {
     uint64_t user_rsp;         /* the caller's RSP during the first instructions of a system call */
     uint64_t kernel_stack_top; /* of the current thread: where entries from user mode start */
     struct thread *current;    /* the running thread; NULL until the scheduler starts */
-    uint32_t work; /* CPU_WORK_*: to be done before going back to user mode; any CPU may add to it: atomic (kernel/cpu/cpus.h) */
-    uint32_t id;   /* 0 is the boot CPU; dense */
+    uint32_t
+        work; /* CPU_WORK_*: to be done before going back to user mode; any CPU may add to it: atomic (kernel/cpu/cpus.h) */
+    uint32_t id; /* 0 is the boot CPU; dense */
     uint32_t lapic_id;
     uint32_t interrupt_depth; /* nested interrupt handlers; 0 in thread context */
 
@@ -42,7 +43,8 @@ struct cpu {
     struct timer_base *timers;   /* kernel/process: timers that fire here */
     struct frame_cache *frames;  /* kernel/memory: per-CPU free frames */
     struct address_space *space; /* kernel/memory: whose tables CR3 holds; NULL: the kernel's own */
-    struct trap_recovery *recovery; /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
+    struct trap_recovery
+        *recovery;     /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
     uint64_t syscalls; /* counters for the viewer */
     uint64_t interrupts;
 };

@@ -9,6 +9,7 @@
 #include "kernel/lib/direct_map.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/frame_internal.h"
+#include "kernel/memory/tlb.h"
 #include "paging/ptiter.h"
 #include "paging/vmiter.h"
 
@@ -27,8 +28,12 @@ static struct spinlock lock = {.rank = LOCK_KERNEL_MAP, .name = "kernel map"};
 static vaddr_t device_next = KERNEL_MAP_FREE;
 static vaddr_t stack_next = STACK_AREA_BASE;
 
-/* Stacks given back stay mapped for the next thread: no frames, no tables and no TLB flush are needed again. A free stack's first word links to the next.
- * So the stacks cost what the most threads at one time needed. */
+/* Some stacks given back stay mapped for the next thread: no frames, no tables and no TLB flush are needed again. A free stack's first word links to the next. Beyond those only
+ * the addresses are kept. */
+#define STACK_CACHE_MAX      32
+#define STACK_SLOTS_FREE_MAX 8192
+static unsigned stack_cached, stack_slots_free;
+static vaddr_t stack_slot_free[STACK_SLOTS_FREE_MAX];
 static vaddr_t stack_cache;
 
 static paddr_t table_alloc(void *context)
@@ -186,18 +191,47 @@ void *kernel_pages_alloc(size_t size)
     return mapped ? (void *)va : NULL;
 }
 
+/* Take the frames out from under a stack; the flush that this needs comes before they are used again. */
+static void stack_unmap(vaddr_t va)
+{
+    struct frame *frame[KERNEL_STACK_SIZE / PAGE_SIZE];
+    struct paging_flush flush = PAGING_FLUSH_NONE;
+    struct vmiter it;
+
+    spinlock_lock(&lock);
+    vmiter_init(&it, &kernel_paging, va);
+    for (unsigned i = 0; i < KERNEL_STACK_SIZE / PAGE_SIZE; i++, vmiter_next(&it)) {
+        frame[i] = frame_of(vmiter_pa(&it));
+        int error = vmiter_unmap(&it, PAGE_SIZE, &flush);
+        ASSERT_EQ(error, 0, "a stack is mapped in 4 KiB pages");
+    }
+    spinlock_unlock(&lock);
+    tlb_flush(NULL, &flush);
+    for (unsigned i = 0; i < KERNEL_STACK_SIZE / PAGE_SIZE; i++)
+        frame_put(frame[i]);
+}
+
+/* An address for a stack that has no frames yet; 0: none is left. */
+static vaddr_t stack_slot(void)
+{
+    if (stack_slots_free > 0)
+        return stack_slot_free[--stack_slots_free];
+    if (stack_next + STACK_SLOT > STACK_AREA_END)
+        return 0;
+    stack_next += STACK_SLOT;
+    return stack_next - STACK_SLOT / 2;
+}
+
 vaddr_t kernel_stack_alloc(void)
 {
     spinlock_lock(&lock);
     vaddr_t stack = stack_cache;
     if (stack != 0) {
         stack_cache = *(vaddr_t *)stack;
-    } else if (stack_next + STACK_SLOT <= STACK_AREA_END) {
-        stack = stack_next + STACK_SLOT / 2;
-        if (pages_map(stack, KERNEL_STACK_SIZE))
-            stack_next += STACK_SLOT;
-        else
-            stack = 0;
+        stack_cached--;
+    } else if ((stack = stack_slot()) != 0 && !pages_map(stack, KERNEL_STACK_SIZE)) {
+        stack_slot_free[stack_slots_free++] = stack;
+        stack = 0;
     }
     spinlock_unlock(&lock);
     return stack;
@@ -205,9 +239,23 @@ vaddr_t kernel_stack_alloc(void)
 
 void kernel_stack_free(vaddr_t stack)
 {
+    /* The flush for all CPUs needs interrupts; who comes without keeps the stack in the cache. */
+    bool may_unmap = read_rflags() & RFLAGS_IF;
+
     spinlock_lock(&lock);
-    *(vaddr_t *)stack = stack_cache;
-    stack_cache = stack;
+    bool keep = !may_unmap || stack_cached < STACK_CACHE_MAX || stack_slots_free == STACK_SLOTS_FREE_MAX;
+    if (keep) {
+        *(vaddr_t *)stack = stack_cache;
+        stack_cache = stack;
+        stack_cached++;
+    }
+    spinlock_unlock(&lock);
+    if (keep)
+        return;
+    stack_unmap(stack);
+    spinlock_lock(&lock);
+    if (stack_slots_free < STACK_SLOTS_FREE_MAX)
+        stack_slot_free[stack_slots_free++] = stack;
     spinlock_unlock(&lock);
 }
 

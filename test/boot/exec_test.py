@@ -72,7 +72,8 @@ class Exec(unittest.TestCase):
                 log = os.path.join(folder, f"log{number}.txt")
                 self.assertEqual(self.ran("--deterministic", "--log", log, FIRST, "hello").returncode, 42)
                 with open(log, "rb") as file:
-                    logs.append(file.read())
+                    # When the kernel was entered depends on how the firmware found the volume.
+                    logs.append([line for line in file.read().split(b"\n") if b"entered at tick" not in line])
         self.assertEqual(logs[0], logs[1])
 
     def test_refusals(self):

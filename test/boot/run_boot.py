@@ -183,7 +183,8 @@ def run_row(row: Row, build: str) -> int:
         report_results(row, log, failures)
     if not failures:
         return 0
-    words = [f"--- end of {log}", *log_tail(log).split("\n"), "---", *(f"{row.name}: {why}" for why in failures)]
+    words = [f"--- end of {log}", *log_tail(log).split("\n"), "---",
+             *(f"{row.name}: {why}" for why in failures)]
     comment = "# " if counts_results(row) else ""
     print("\n".join(comment + line for line in words))
     return 1
@@ -191,7 +192,8 @@ def run_row(row: Row, build: str) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="suite, name, time limit and meson's protocol of each row")
+    parser.add_argument("--list", action="store_true",
+                        help="suite, name, time limit and meson's protocol of each row")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help="the build directory")
     parser.add_argument("row", nargs="?")
     arguments = parser.parse_args()

@@ -36,17 +36,25 @@ def boot(options: argparse.Namespace, program: str, arguments: list[str]) -> tup
         cpus=options.cpus, memory=options.memory, cpu=options.cpu, display=[],
         deterministic=not options.free_running,
     )
-    words = f"{OPTIONS} init={program} -- " + " ".join(map(quote, arguments))
+    words = f"{OPTIONS} {options.append} init={program} -- " + " ".join(map(quote, arguments))
     with tempfile.TemporaryFile() as output:
         request = Boot(machine, options.esp, words, archive, timeout=options.timeout)
         with Run(request, Stdio(None, output.fileno(), output.fileno())) as run:
             outcome = run.run()
             tail = log_tail(run.log)
+            if options.log_has and outcome.orderly and not log_has(run.log, options.log_has):
+                print(f"the kernel's log does not say {options.log_has!r}")
+                outcome.exit_status = None
         output.seek(0)
         text = output.read().decode(errors="replace").replace("\r", "")
     if not outcome.orderly:
         print(f"--- end of the kernel's log\n{tail}\n---")
     return outcome, text
+
+
+def log_has(path: str, text: str) -> bool:
+    with open(path, errors="replace") as file:
+        return text in file.read()
 
 
 def judge(outcome: Outcome, text: str, expected: list[str]) -> int:
@@ -69,6 +77,8 @@ def main() -> int:
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--memory", default="256M")
     parser.add_argument("--cpu", default="max", help="QEMU's CPU model and features")
+    parser.add_argument("--append", default="", help="more words for the kernel's command line")
+    parser.add_argument("--log-has", metavar="TEXT", help="the kernel's log must say this")
     parser.add_argument("--timeout", type=float, default=240)
     parser.add_argument("--free-running", action="store_true", help="time is the host's")
     parser.add_argument("esp")
