@@ -48,3 +48,17 @@ def split(line: str) -> list[str]:
 
 def _unescape(quoted: bytes) -> bytes:
     return ESCAPE.sub(lambda match: bytes([int(match[1], 16)]) if match[1] else match[2], quoted)
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise ValueError
+    return value
