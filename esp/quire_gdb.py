@@ -67,7 +67,7 @@ def is_null(pointer: gdb.Value) -> bool:
 
 def processes() -> list[gdb.Value]:
     """Every process, by id."""
-    buckets = value("'process.c'::buckets")
+    buckets = value("'kernel/process/process.c'::buckets")
     first, last = buckets.type.range()
     found = []
     for index in range(first, last + 1):
@@ -418,7 +418,7 @@ class Log(Subcommand):
 
     def run(self, argument: str) -> None:
         numbers = argument_numbers(argument, 0, 1, "quire log [LINES]")
-        ring = value("'log.c'::log")["ring"]
+        ring = value("'kernel/debug/log.c'::log")["ring"]
         size, start, end = int(ring["size"]), int(ring["start"]), int(ring["end"])
         content = bytes(gdb.selected_inferior().read_memory(int(ring["bytes"]), size))
         text = bytes(content[position % size] for position in range(start, end))
