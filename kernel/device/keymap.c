@@ -8,7 +8,8 @@
 #define LOWER  0x2c
 
 #define COMMON                                                                                               \
-    [0x01] = 0x1b, [0x0e] = 0x7f, [0x0f] = '\t', [0x1c] = '\r', [0x39] = ' ', [0x37] = '*', [0x4a] = '-', [0x4e] = '+'
+    [0x01] = 0x1b, [0x0e] = 0x7f, [0x0f] = '\t', [0x1c] = '\r', [0x39] = ' ', [0x37] = '*', [0x4a] = '-',    \
+    [0x4e] = '+'
 
 #define ROW(first, a, b, c, d, e, f, g, h, i, j)                                                             \
     [first] = a, [first + 1] = b, [first + 2] = c, [first + 3] = d, [first + 4] = e, [first + 5] = f,        \
@@ -16,36 +17,68 @@
 
 static const uint16_t us_plain[KEYMAP_KEYS] = {
     COMMON,
-    ROW(DIGITS, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0'), [0x0c] = '-', '=',
-    ROW(UPPER, 'q', 'w', 'e', 'r', 't', 'y', 'u', 'i', 'o', 'p'), [0x1a] = '[', ']',
-    ROW(HOME, 'a', 's', 'd', 'f', 'g', 'h', 'j', 'k', 'l', ';'), [0x28] = '\'', '`', [0x2b] = '\\',
-    ROW(LOWER, 'z', 'x', 'c', 'v', 'b', 'n', 'm', ',', '.', '/'), [0x56] = '\\',
+    ROW(DIGITS, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0'),
+    [0x0c] = '-',
+    '=',
+    ROW(UPPER, 'q', 'w', 'e', 'r', 't', 'y', 'u', 'i', 'o', 'p'),
+    [0x1a] = '[',
+    ']',
+    ROW(HOME, 'a', 's', 'd', 'f', 'g', 'h', 'j', 'k', 'l', ';'),
+    [0x28] = '\'',
+    '`',
+    [0x2b] = '\\',
+    ROW(LOWER, 'z', 'x', 'c', 'v', 'b', 'n', 'm', ',', '.', '/'),
+    [0x56] = '\\',
 };
 
 static const uint16_t us_shift[KEYMAP_KEYS] = {
     COMMON,
-    ROW(DIGITS, '!', '@', '#', '$', '%', '^', '&', '*', '(', ')'), [0x0c] = '_', '+',
-    ROW(UPPER, 'Q', 'W', 'E', 'R', 'T', 'Y', 'U', 'I', 'O', 'P'), [0x1a] = '{', '}',
-    ROW(HOME, 'A', 'S', 'D', 'F', 'G', 'H', 'J', 'K', 'L', ':'), [0x28] = '"', '~', [0x2b] = '|',
-    ROW(LOWER, 'Z', 'X', 'C', 'V', 'B', 'N', 'M', '<', '>', '?'), [0x56] = '|',
+    ROW(DIGITS, '!', '@', '#', '$', '%', '^', '&', '*', '(', ')'),
+    [0x0c] = '_',
+    '+',
+    ROW(UPPER, 'Q', 'W', 'E', 'R', 'T', 'Y', 'U', 'I', 'O', 'P'),
+    [0x1a] = '{',
+    '}',
+    ROW(HOME, 'A', 'S', 'D', 'F', 'G', 'H', 'J', 'K', 'L', ':'),
+    [0x28] = '"',
+    '~',
+    [0x2b] = '|',
+    ROW(LOWER, 'Z', 'X', 'C', 'V', 'B', 'N', 'M', '<', '>', '?'),
+    [0x56] = '|',
 };
 
 static const uint16_t us_alternate[KEYMAP_KEYS] = {0};
 
 static const uint16_t uk_plain[KEYMAP_KEYS] = {
     COMMON,
-    ROW(DIGITS, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0'), [0x0c] = '-', '=',
-    ROW(UPPER, 'q', 'w', 'e', 'r', 't', 'y', 'u', 'i', 'o', 'p'), [0x1a] = '[', ']',
-    ROW(HOME, 'a', 's', 'd', 'f', 'g', 'h', 'j', 'k', 'l', ';'), [0x28] = '\'', '`', [0x2b] = '#',
-    ROW(LOWER, 'z', 'x', 'c', 'v', 'b', 'n', 'm', ',', '.', '/'), [0x56] = '\\',
+    ROW(DIGITS, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0'),
+    [0x0c] = '-',
+    '=',
+    ROW(UPPER, 'q', 'w', 'e', 'r', 't', 'y', 'u', 'i', 'o', 'p'),
+    [0x1a] = '[',
+    ']',
+    ROW(HOME, 'a', 's', 'd', 'f', 'g', 'h', 'j', 'k', 'l', ';'),
+    [0x28] = '\'',
+    '`',
+    [0x2b] = '#',
+    ROW(LOWER, 'z', 'x', 'c', 'v', 'b', 'n', 'm', ',', '.', '/'),
+    [0x56] = '\\',
 };
 
 static const uint16_t uk_shift[KEYMAP_KEYS] = {
     COMMON,
-    ROW(DIGITS, '!', '"', 0xa3, '$', '%', '^', '&', '*', '(', ')'), [0x0c] = '_', '+',
-    ROW(UPPER, 'Q', 'W', 'E', 'R', 'T', 'Y', 'U', 'I', 'O', 'P'), [0x1a] = '{', '}',
-    ROW(HOME, 'A', 'S', 'D', 'F', 'G', 'H', 'J', 'K', 'L', ':'), [0x28] = '@', 0xac, [0x2b] = '~',
-    ROW(LOWER, 'Z', 'X', 'C', 'V', 'B', 'N', 'M', '<', '>', '?'), [0x56] = '|',
+    ROW(DIGITS, '!', '"', 0xa3, '$', '%', '^', '&', '*', '(', ')'),
+    [0x0c] = '_',
+    '+',
+    ROW(UPPER, 'Q', 'W', 'E', 'R', 'T', 'Y', 'U', 'I', 'O', 'P'),
+    [0x1a] = '{',
+    '}',
+    ROW(HOME, 'A', 'S', 'D', 'F', 'G', 'H', 'J', 'K', 'L', ':'),
+    [0x28] = '@',
+    0xac,
+    [0x2b] = '~',
+    ROW(LOWER, 'Z', 'X', 'C', 'V', 'B', 'N', 'M', '<', '>', '?'),
+    [0x56] = '|',
 };
 
 static const uint16_t uk_alternate[KEYMAP_KEYS] = {
@@ -54,23 +87,39 @@ static const uint16_t uk_alternate[KEYMAP_KEYS] = {
 
 static const uint16_t de_plain[KEYMAP_KEYS] = {
     COMMON,
-    ROW(DIGITS, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0'), [0x0c] = 0xdf, KEYMAP_DEAD | 0xb4,
-    ROW(UPPER, 'q', 'w', 'e', 'r', 't', 'z', 'u', 'i', 'o', 'p'), [0x1a] = 0xfc, '+',
-    ROW(HOME, 'a', 's', 'd', 'f', 'g', 'h', 'j', 'k', 'l', 0xf6), [0x28] = 0xe4, KEYMAP_DEAD | '^', [0x2b] = '#',
-    ROW(LOWER, 'y', 'x', 'c', 'v', 'b', 'n', 'm', ',', '.', '-'), [0x56] = '<',
+    ROW(DIGITS, '1', '2', '3', '4', '5', '6', '7', '8', '9', '0'),
+    [0x0c] = 0xdf,
+    KEYMAP_DEAD | 0xb4,
+    ROW(UPPER, 'q', 'w', 'e', 'r', 't', 'z', 'u', 'i', 'o', 'p'),
+    [0x1a] = 0xfc,
+    '+',
+    ROW(HOME, 'a', 's', 'd', 'f', 'g', 'h', 'j', 'k', 'l', 0xf6),
+    [0x28] = 0xe4,
+    KEYMAP_DEAD | '^',
+    [0x2b] = '#',
+    ROW(LOWER, 'y', 'x', 'c', 'v', 'b', 'n', 'm', ',', '.', '-'),
+    [0x56] = '<',
 };
 
 static const uint16_t de_shift[KEYMAP_KEYS] = {
     COMMON,
-    ROW(DIGITS, '!', '"', 0xa7, '$', '%', '&', '/', '(', ')', '='), [0x0c] = '?', KEYMAP_DEAD | '`',
-    ROW(UPPER, 'Q', 'W', 'E', 'R', 'T', 'Z', 'U', 'I', 'O', 'P'), [0x1a] = 0xdc, '*',
-    ROW(HOME, 'A', 'S', 'D', 'F', 'G', 'H', 'J', 'K', 'L', 0xd6), [0x28] = 0xc4, 0xb0, [0x2b] = '\'',
-    ROW(LOWER, 'Y', 'X', 'C', 'V', 'B', 'N', 'M', ';', ':', '_'), [0x56] = '>',
+    ROW(DIGITS, '!', '"', 0xa7, '$', '%', '&', '/', '(', ')', '='),
+    [0x0c] = '?',
+    KEYMAP_DEAD | '`',
+    ROW(UPPER, 'Q', 'W', 'E', 'R', 'T', 'Z', 'U', 'I', 'O', 'P'),
+    [0x1a] = 0xdc,
+    '*',
+    ROW(HOME, 'A', 'S', 'D', 'F', 'G', 'H', 'J', 'K', 'L', 0xd6),
+    [0x28] = 0xc4,
+    0xb0,
+    [0x2b] = '\'',
+    ROW(LOWER, 'Y', 'X', 'C', 'V', 'B', 'N', 'M', ';', ':', '_'),
+    [0x56] = '>',
 };
 
 static const uint16_t de_alternate[KEYMAP_KEYS] = {
-    [0x03] = 0xb2, [0x04] = 0xb3, [0x08] = '{', [0x09] = '[', [0x0a] = ']', [0x0b] = '}', [0x0c] = '\\',
-    [0x10] = '@', [0x12] = 0x20ac, [0x1b] = '~', [0x32] = 0xb5, [0x56] = '|',
+    [0x03] = 0xb2, [0x04] = 0xb3, [0x08] = '{',    [0x09] = '[', [0x0a] = ']',  [0x0b] = '}',
+    [0x0c] = '\\', [0x10] = '@',  [0x12] = 0x20ac, [0x1b] = '~', [0x32] = 0xb5, [0x56] = '|',
 };
 
 const struct keymap keymaps[] = {

@@ -143,8 +143,11 @@ static struct wait_queue *kmsg_queue(struct file *file)
     return &device.readers;
 }
 
-static const struct file_operations kmsg_operations = {
-    .read = kmsg_read, .write = kmsg_write, .ready = kmsg_ready, .queue = kmsg_queue, .position = POSITION_MOVES};
+static const struct file_operations kmsg_operations = {.read = kmsg_read,
+                                                       .write = kmsg_write,
+                                                       .ready = kmsg_ready,
+                                                       .queue = kmsg_queue,
+                                                       .position = POSITION_MOVES};
 
 static struct character_device kmsg_device = {
     .name = "kmsg",

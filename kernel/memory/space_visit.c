@@ -133,8 +133,7 @@ static void space_leaves_visit(struct address_space *space, vaddr_t start, vaddr
         leaves_visit(&space->paging, at, end, NULL, visitor);
 }
 
-void space_visit(struct address_space *space, vaddr_t start, vaddr_t end,
-                  const struct space_visitor *visitor)
+void space_visit(struct address_space *space, vaddr_t start, vaddr_t end, const struct space_visitor *visitor)
 {
     mutex_lock(&space->mutex);
     if (visitor->table != NULL && start == 0)

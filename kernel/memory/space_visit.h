@@ -60,7 +60,7 @@ struct space_visitor {
 /* Visit a process's own half of [start, end): regions, leaves, and with `start` 0 the table pages (each function may be NULL). The space's mutex is taken, so visitors
  * take no mutex of its rank or below, and no other CPU changes the space meanwhile. */
 void space_visit(struct address_space *space, vaddr_t start, vaddr_t end,
-                  const struct space_visitor *visitor);
+                 const struct space_visitor *visitor);
 
 /* Visit the tables and leaves of the kernel's half, which all spaces share, but for the leaves of the direct map and of the frame array. Takes no lock: a mapping that is
  * made or undone meanwhile comes or does not. */

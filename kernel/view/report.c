@@ -118,7 +118,7 @@ static void virtual_window_add(struct text_buffer *text, struct window *window,
         window->cell[i] = VIEW_CELL_BLANK;
     if (process->space != NULL)
         space_visit(process->space, window->start, window->start + window->rows * ROW_CELLS * PAGE_SIZE,
-                     &visitor);
+                    &visitor);
     window_add(text, window);
 }
 

@@ -5,7 +5,7 @@
 #include "kernel/memory/heap.h"
 
 #define SIZE_FIRST 4096
-#define SIZE_LAST   (4u << 20) /* the heap's largest object */
+#define SIZE_LAST  (4u << 20) /* the heap's largest object */
 
 static bool room_make(struct text_buffer *text, size_t more)
 {

@@ -23,10 +23,10 @@ static unsigned glyph(uint32_t character)
 /* Latin-1, the lines and blocks of code page 437, Greek: each has a glyph of its own but where a stand-in is agreed upon. */
 static void packaged_font_covers_what_it_should(void **state)
 {
-    static const uint16_t must_differ[] = {
-        'A',    'B',    'C',    'a',    'b',    'c',    '0',    '1',    '9',    '!',    '?',
-        '+',    '-',    '*',    '/',    ' ',    0x2502, 0x2500, 0x250c, 0x2510, 0x2514, 0x2518,
-        0x251c, 0x2588, 0x2591, 0x2592, 0xe4,   0xdf,   0x3b1};
+    static const uint16_t must_differ[] = {'A',    'B',    'C',    'a',    'b',    'c',    '0',    '1',
+                                           '9',    '!',    '?',    '+',    '-',    '*',    '/',    ' ',
+                                           0x2502, 0x2500, 0x250c, 0x2510, 0x2514, 0x2518, 0x251c, 0x2588,
+                                           0x2591, 0x2592, 0xe4,   0xdf,   0x3b1};
 
     (void)state;
     assert_int_equal(font_open(&font, font_file, (size_t)(font_file_end - font_file)), 0);
