@@ -37,8 +37,8 @@ static struct {
     struct wait_queue readers;
     struct terminal terminal;
     struct winsize window;
-    int foreground;      /* process group that ^C goes to */
-    struct mutex output; /* keeps one write() in one piece */
+    int foreground;       /* process group that ^C goes to */
+    struct mutex output;  /* keeps one write() in one piece */
     bool serial_terminal; /* someone sits at COM1 (console=serial) */
 } console = {
     .lock = SPINLOCK_INIT(LOCK_DEVICE, "console"),
