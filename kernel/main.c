@@ -19,7 +19,9 @@
 #include "kernel/memory/space_visit.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
+#include "kernel/process/futex.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/processors.h"
 #include "kernel/screen_refresh.h"
 #include "kernel/view/viewer.h"
 #include "syscalls/syscall.h"
@@ -61,7 +63,9 @@ _Noreturn void kernel_main(paddr_t boot_info)
     scheduler_start();
     screen_refresh_start();
     process_faults_start();
+    futex_start();
     syscall_start();
+    processors_start(boot);
     viewer_start();
     keys_start();
     first_process_prepare(boot);
