@@ -17,7 +17,9 @@
 #include "kernel/memory/space_internal.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
+#include "kernel/process/futex.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/processors.h"
 #include "kernel/screen_refresh.h"
 #include "syscalls/syscall.h"
 
@@ -57,7 +59,9 @@ _Noreturn void kernel_main(paddr_t boot_info)
     scheduler_start();
     screen_refresh_start();
     process_faults_start();
+    futex_start();
     syscall_start();
+    processors_start(boot);
     first_process_prepare(boot);
     scheduler_idle();
 }

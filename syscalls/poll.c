@@ -73,7 +73,7 @@ static int poll_wait(struct poll_entry *entries, unsigned count, uint64_t deadli
         found = events_collect(entries, count);
         if (found == 0) {
             spinlock_lock(&lock);
-            wait_sleep(&lock, deadline, true);
+            wait_sleep(&lock, deadline, SLEEP_INTERRUPTIBLE);
             spinlock_unlock(&lock);
         }
         waits_end(entries, count);

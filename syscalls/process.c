@@ -38,12 +38,6 @@ long sys_getppid(void)
     return pid;
 }
 
-long sys_sched_yield(void)
-{
-    scheduler_yield();
-    return 0;
-}
-
 long sys_fork(void)
 {
     static const struct process_fork_arguments plain;
@@ -52,20 +46,28 @@ long sys_fork(void)
 
 long sys_vfork(void)
 {
-    static const struct process_fork_arguments vfork = {.vfork = true};
+    static const struct process_fork_arguments vfork = {.vfork = true, .share_space = true};
     return process_fork(syscall_frame(), &vfork);
 }
 
-/* The flags that a copy of the process can honour. CLONE_VM only with CLONE_VFORK: the parent sleeps meanwhile, so a copy differs from sharing only in what the
- * child writes, which posix_spawn and vfork may not rely on but for errno in the parent's stack (musl reports exec errors through a pipe, glibc through memory). */
+/* What a copy of the process can be asked for. CLONE_VM only with CLONE_VFORK: two processes that run at the same time do not share memory. */
 #define FORK_FLAGS                                                                                           \
     (CSIGNAL | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_VFORK)
+
+/* What makes a thread of the same process, and what may come with it: what CLONE_SYSVSEM shares does not exist, CLONE_DETACHED has no meaning. */
+#define THREAD_SHARES (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+#define THREAD_FLAGS                                                                                         \
+    (THREAD_SHARES | CLONE_SYSVSEM | CLONE_DETACHED | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID |            \
+     CLONE_PARENT_SETTID | CLONE_SETTLS | CSIGNAL)
 
 long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls)
 {
     bool spawn = (flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK);
+    bool thread = flags & CLONE_THREAD;
 
-    if (flags & ~(uint64_t)(FORK_FLAGS | (spawn ? CLONE_VM : 0)))
+    if (thread && ((flags & THREAD_SHARES) != THREAD_SHARES || flags & ~(uint64_t)THREAD_FLAGS))
+        return -EINVAL;
+    if (!thread && flags & ~(uint64_t)(FORK_FLAGS | (spawn ? CLONE_VM : 0)))
         return -EINVAL;
     struct process_fork_arguments arguments = {
         .stack = stack,
@@ -74,15 +76,19 @@ long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t chi
         .child_tid = flags & CLONE_CHILD_SETTID ? child_tid : 0,
         .clear_child_tid = flags & CLONE_CHILD_CLEARTID ? child_tid : 0,
         .vfork = flags & CLONE_VFORK,
+        .share_space = spawn,
     };
     if (arguments.tls >= USER_END)
         return -EPERM;
-    return process_fork(syscall_frame(), &arguments);
+    if (!thread)
+        return process_fork(syscall_frame(), &arguments);
+    long result = thread_clone(syscall_frame(), &arguments);
+    return result == -EINTR ? -RESTART_CALL : result;
 }
 
 long sys_exit(int code)
 {
-    process_exit(PROCESS_EXITED(code));
+    thread_exit(PROCESS_EXITED(code));
 }
 
 long sys_exit_group(int code)
@@ -129,7 +135,9 @@ long sys_getrusage(int who, struct rusage __user *usage)
 
     if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD)
         return -EINVAL;
-    usage_from_time(&spent, who == RUSAGE_CHILDREN ? process->child_time : thread_run_time(thread_current()));
+    usage_from_time(&spent, who == RUSAGE_CHILDREN ? process->child_time
+                            : who == RUSAGE_THREAD ? thread_run_time(thread_current())
+                                                   : process_run_time(process));
     if (who != RUSAGE_CHILDREN)
         spent.ru_minflt = (long)process->space->faults;
     return copy_to_user(usage, &spent, sizeof(spent));
@@ -235,16 +243,6 @@ long sys_set_tid_address(uint64_t address)
 {
     thread_current()->clear_child_tid = address;
     return thread_current()->tid;
-}
-
-#define ROBUST_LIST_HEAD_SIZE 24 /* struct robust_list_head of <linux/futex.h> */
-
-long sys_set_robust_list(uint64_t head, size_t size)
-{
-    if (size != ROBUST_LIST_HEAD_SIZE)
-        return -EINVAL;
-    thread_current()->robust_list = head;
-    return 0;
 }
 
 long sys_arch_prctl(int operation, uint64_t address)

@@ -12,7 +12,6 @@ struct rusage;
 long sys_getpid(void);
 long sys_gettid(void);
 long sys_getppid(void);
-long sys_sched_yield(void);
 long sys_fork(void);
 long sys_vfork(void);
 long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls);
@@ -30,7 +29,6 @@ long sys_geteuid(void);
 long sys_getgid(void);
 long sys_getegid(void);
 long sys_set_tid_address(uint64_t address);
-long sys_set_robust_list(uint64_t head, size_t size);
 long sys_arch_prctl(int operation, uint64_t address);
 
 /* execve: in exec.c. */

@@ -48,7 +48,9 @@ static void mask_set(signal_set mask)
     spinlock_lock(&thread->process->lock);
     thread->signals.blocked = mask & ~UNBLOCKABLE;
     if (signal_is_pending(thread))
-        __atomic_or_fetch(&cpu_current()->work, CPU_WORK_SIGNAL, __ATOMIC_RELAXED);
+        cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+    /* What is blocked from now on is for another thread. */
+    signal_pass_on_locked(thread->process);
     spinlock_unlock(&thread->process->lock);
 }
 
@@ -203,22 +205,30 @@ long sys_kill(int pid, int signal)
     return 0;
 }
 
+struct thread_kill_request {
+    struct signal_info info;
+    int group; /* -1: any */
+};
+
+static int thread_kill_visit(struct thread *thread, void *context)
+{
+    const struct thread_kill_request *request = context;
+
+    if (request->group != -1 && thread->process->pid != request->group)
+        return -ESRCH;
+    if (request->info.signal != 0)
+        signal_send_thread(thread, &request->info, false);
+    return 0;
+}
+
 static long thread_kill(int group, int tid, int signal)
 {
-    struct signal_info info = {.signal = signal, .code = SI_TKILL, .pid = current_process()->pid};
+    struct thread_kill_request request = {
+        .info = {.signal = signal, .code = SI_TKILL, .pid = current_process()->pid}, .group = group};
 
     if (tid <= 0 || group == 0 || signal < 0 || signal > SIGNAL_MAX)
         return -EINVAL;
-    /* A process has one thread, with the process's id. */
-    struct process *process = process_find(tid);
-    if (process == NULL)
-        return -ESRCH;
-    struct thread *thread = TAILQ_FIRST(&process->threads);
-    long error = (group != -1 && process->pid != group) || thread == NULL || process->zombie ? -ESRCH : 0;
-    if (error == 0 && signal != 0)
-        signal_send_thread(thread, &info, false);
-    process_put(process);
-    return error;
+    return thread_with_id(tid, thread_kill_visit, &request);
 }
 
 long sys_tkill(int tid, int signal)

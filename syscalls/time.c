@@ -33,6 +33,8 @@ static bool clock_read(int clock, uint64_t *nanoseconds)
         *nanoseconds = clock_now();
         return true;
     case CLOCK_PROCESS_CPUTIME_ID:
+        *nanoseconds = process_run_time(current_process());
+        return true;
     case CLOCK_THREAD_CPUTIME_ID:
         *nanoseconds = thread_run_time(thread_current());
         return true;
@@ -84,7 +86,7 @@ long sys_time(long __user *to)
 long sys_times(struct tms __user *to)
 {
     struct tms spent = {
-        .tms_utime = (long)(thread_run_time(thread_current()) / NANOSECONDS_PER_TICK),
+        .tms_utime = (long)(process_run_time(current_process()) / NANOSECONDS_PER_TICK),
         .tms_cutime = (long)(current_process()->child_time / NANOSECONDS_PER_TICK),
     };
 
@@ -106,7 +108,7 @@ static int sleep_until(uint64_t deadline)
 }
 
 /* A timespec of the caller's as nanoseconds, cut to what a deadline can be. */
-static int timespec_read(const struct timespec __user *from, uint64_t *nanoseconds)
+int timespec_read(const struct timespec __user *from, uint64_t *nanoseconds)
 {
     struct timespec time;
 

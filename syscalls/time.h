@@ -18,4 +18,7 @@ long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *req
                          struct timespec __user *remain);
 long sys_nanosleep(const struct timespec __user *request, struct timespec __user *remain);
 
+/* A timespec of the caller's as nanoseconds, cut to what a deadline can be. 0, -EFAULT, -EINVAL. */
+int timespec_read(const struct timespec __user *from, uint64_t *nanoseconds);
+
 #endif

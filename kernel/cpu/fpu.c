@@ -45,9 +45,16 @@ void fpu_start(void)
     fpu_load(initial_state);
 }
 
+void fpu_start_other(void)
+{
+    if (cpu_features.xsave)
+        xsetbv(cpu_features.xsave_mask);
+    fpu_load(initial_state);
+}
+
 uint32_t fpu_mxcsr_mask(void)
 {
-    static uint8_t probe[FXSAVE_SIZE] __attribute__((aligned(16)));
+    uint8_t probe[FXSAVE_SIZE] __attribute__((aligned(16)));
     uint32_t mask;
 
     __asm__ volatile("fxsave64 %0" : "=m"(probe));

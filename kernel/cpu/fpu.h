@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Set XCR0 and keep the initial state; once on each CPU, after cpu_control_start(). */
+/* Set XCR0, decide the size and keep the initial state; on the boot CPU, after cpu_control_start(). */
 void fpu_start(void);
+
+/* The same settings on another CPU. */
+void fpu_start_other(void);
 
 /* Bytes of one state, a multiple of 64; states are 64-byte aligned. */
 size_t fpu_state_size(void);

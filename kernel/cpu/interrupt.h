@@ -17,6 +17,7 @@
 #define VECTOR_RESCHEDULE   0xe2
 #define VECTOR_FLUSH        0xe3
 #define VECTOR_STOP         0xe4
+#define VECTOR_STANDSTILL   0xe5
 #define VECTOR_SPURIOUS     0xff
 
 typedef void interrupt_handler(struct trap_frame *frame, void *context);

@@ -1,6 +1,7 @@
-/* See mutex.h. The spinlock inside guards owner, held and waiters; an unlock hands the mutex to the first waiter, so nobody overtakes. */
+/* See mutex.h. The spinlock inside guards all the rest. A waiter stays in the list until it has the mutex. */
 #include "kernel/cpu/mutex.h"
 
+#include "kernel/cpu/registers.h"
 #include "kernel/debug/cpu_local.h"
 #include "kernel/debug/panic.h"
 
@@ -8,6 +9,9 @@ struct mutex_waiter {
     TAILQ_ENTRY(mutex_waiter) link;
     struct thread *thread;
 };
+
+/* Looks at a mutex whose holder is running: longer than most hold one. */
+#define LOOKS_MAX 1000u
 
 static const struct mutex_scheduler *scheduler;
 
@@ -38,27 +42,68 @@ void mutex_init(struct mutex *mutex, enum mutex_rank rank, const char *name)
     TAILQ_INIT(&mutex->waiters);
 }
 
+static void take(struct mutex *mutex, struct thread *self)
+{
+    mutex->held = true;
+    mutex->owner = self;
+    mutex->taken_on = cpu_current();
+}
+
+/* The holder is running, so it may be done soon. It is only compared, never looked into: it may be gone. */
+static bool worth_waiting(const struct mutex *mutex)
+{
+    const struct thread *owner = __atomic_load_n(&mutex->owner, __ATOMIC_RELAXED);
+    const struct cpu *cpu = __atomic_load_n(&mutex->taken_on, __ATOMIC_RELAXED);
+
+    return owner != NULL && cpu != NULL && cpu != cpu_current() &&
+           __atomic_load_n(&cpu->current, __ATOMIC_RELAXED) == owner;
+}
+
+static void look_on(const struct mutex *mutex)
+{
+    for (unsigned looks = 0;
+         looks < LOOKS_MAX && __atomic_load_n(&mutex->held, __ATOMIC_RELAXED) && worth_waiting(mutex);
+         looks++)
+        cpu_relax();
+}
+
+/* The spinlock is held. */
+static void wait_for(struct mutex *mutex, struct thread *self)
+{
+    struct mutex_waiter waiter = {.thread = self};
+
+    TAILQ_INSERT_TAIL(&mutex->waiters, &waiter, link);
+    for (;;) {
+        scheduler->block(&mutex->lock);
+        spinlock_lock(&mutex->lock);
+        if (mutex->owner == self)
+            return; /* it was handed over, and the list has been seen to */
+        if (!mutex->held)
+            break;
+        mutex->overtaken |= TAILQ_FIRST(&mutex->waiters) == &waiter;
+    }
+    TAILQ_REMOVE(&mutex->waiters, &waiter, link);
+    take(mutex, self);
+}
+
 void mutex_lock(struct mutex *mutex)
 {
     struct thread *self = cpu_current()->current;
-    struct mutex_waiter waiter = {.thread = self};
 
     ASSERT_EQ(cpu_current()->locks_held, 0u, "mutex %s taken while holding a spinlock", mutex->name);
     ASSERT_EQ(cpu_current()->interrupt_depth, 0u, "mutex %s taken by an interrupt handler", mutex->name);
     rank_take(mutex);
     spinlock_lock(&mutex->lock);
-    if (!mutex->held) {
-        mutex->held = true;
-        mutex->owner = self;
+    if (mutex->held) {
+        ASSERT(self != NULL && mutex->owner != self, "mutex %s is held by its own taker", mutex->name);
         spinlock_unlock(&mutex->lock);
-        return;
-    }
-    ASSERT(self != NULL && mutex->owner != self, "mutex %s is held by its own taker", mutex->name);
-    TAILQ_INSERT_TAIL(&mutex->waiters, &waiter, link);
-    while (mutex->owner != self) {
-        scheduler->block(&mutex->lock);
+        look_on(mutex);
         spinlock_lock(&mutex->lock);
     }
+    if (mutex->held)
+        wait_for(mutex, self);
+    else
+        take(mutex, self);
     spinlock_unlock(&mutex->lock);
 }
 
@@ -68,20 +113,24 @@ void mutex_unlock(struct mutex *mutex)
     ASSERT(mutex->held && mutex->owner == cpu_current()->current, "mutex %s is given up by its holder",
            mutex->name);
     struct mutex_waiter *first = TAILQ_FIRST(&mutex->waiters);
-    struct thread *next = NULL;
-    if (first != NULL) {
+    struct thread *next = first != NULL ? first->thread : NULL;
+    if (next != NULL && mutex->overtaken) {
         TAILQ_REMOVE(&mutex->waiters, first, link);
-        next = first->thread;
+        mutex->owner = next;
+        mutex->taken_on = NULL;
+        mutex->overtaken = false;
+    } else {
+        mutex->owner = NULL;
+        mutex->held = false;
     }
-    mutex->owner = next;
-    mutex->held = next != NULL;
-    spinlock_unlock(&mutex->lock);
-    rank_give(mutex);
+    /* Under the lock: without it the waiter might have the mutex, go on and be gone before it is woken. */
     if (next != NULL)
         scheduler->wake(next);
+    spinlock_unlock(&mutex->lock);
+    rank_give(mutex);
 }
 
 bool mutex_held(const struct mutex *mutex)
 {
-    return mutex->held && mutex->owner == cpu_current()->current;
+    return __atomic_load_n(&mutex->held, __ATOMIC_RELAXED) && mutex->owner == cpu_current()->current;
 }

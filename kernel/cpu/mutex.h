@@ -1,4 +1,7 @@
-/* Sleeping locks: held across faults and long loops, with interrupts on. First come, first served.
+/* Sleeping locks: held across faults and long loops, with interrupts on.
+ *
+ * Who finds one held looks on for a moment while its holder runs on another CPU, then sleeps. A released mutex is free for whoever comes first; a sleeper that was overtaken once is given the
+ * next release, so that nobody waits for ever.
  *
  * Thread context only. Mutexes have ranks too (enum mutex_rank), checked for the current thread: a wrong order panics. How to sleep and wake is
  * registered by the scheduler; before that there is one thread of control and nothing to wait for. */
@@ -25,7 +28,9 @@ struct mutex_waiter;
 struct mutex {
     struct spinlock lock;
     struct thread *owner; /* NULL: free, or held before the scheduler started */
+    struct cpu *taken_on; /* where the owner ran when it took it */
     bool held;
+    bool overtaken; /* the first waiter has found it taken again: it gets the next release */
     enum mutex_rank rank;
     const char *name;
     TAILQ_HEAD(, mutex_waiter) waiters;

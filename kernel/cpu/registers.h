@@ -42,6 +42,7 @@
 #define MSR_KERNEL_GS_BASE 0xc0000102u
 
 #define EFER_SCE           (UINT64_C(1) << 0)
+#define EFER_LME           (UINT64_C(1) << 8)
 #define EFER_LMA           (UINT64_C(1) << 10)
 #define EFER_NXE           (UINT64_C(1) << 11)
 

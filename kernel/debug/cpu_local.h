@@ -27,8 +27,9 @@ struct cpu {
     uint64_t user_rsp;         /* the caller's RSP during the first instructions of a system call */
     uint64_t kernel_stack_top; /* of the current thread: where entries from user mode start */
     struct thread *current;    /* the running thread; NULL until the scheduler starts */
-    uint32_t work; /* CPU_WORK_*: to be done before going back to user mode; set also from interrupts */
-    uint32_t id;   /* 0 is the boot CPU; dense */
+    uint32_t
+        work; /* CPU_WORK_*: to be done before going back to user mode; any CPU may add to it: atomic (kernel/cpu/cpus.h) */
+    uint32_t id; /* 0 is the boot CPU; dense */
     uint32_t lapic_id;
     uint32_t interrupt_depth; /* nested interrupt handlers; 0 in thread context */
 
@@ -39,9 +40,9 @@ struct cpu {
     struct thread *idle;
     struct cpu_tables *tables;   /* kernel/cpu: GDT, TSS and interrupt stacks */
     struct run_queue *run_queue; /* kernel/process */
+    struct timer_base *timers;   /* kernel/process: timers that fire here */
     struct frame_cache *frames;  /* kernel/memory: per-CPU free frames */
     struct address_space *space; /* kernel/memory: whose tables CR3 holds; NULL: the kernel's own */
-    struct thread *fpu_owner;
     struct trap_recovery
         *recovery;     /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
     uint64_t syscalls; /* counters for the viewer */

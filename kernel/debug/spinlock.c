@@ -27,14 +27,15 @@ _Noreturn static void order_panic(const struct spinlock *wanted, const struct sp
 }
 
 /* Rank order, and room. The list stays sorted, so the last lock has the highest rank. */
-static void order_check(const struct cpu *cpu, const struct spinlock *lock, const void *caller)
+static void order_check(const struct cpu *cpu, const struct spinlock *lock, bool next, const void *caller)
 {
     uint32_t held = cpu->locks_held;
 
     if (held == 0)
         return;
-    if (cpu->lock[held - 1]->rank >= lock->rank)
-        order_panic(lock, cpu->lock[held - 1], caller);
+    const struct spinlock *last = cpu->lock[held - 1];
+    if (last->rank >= lock->rank && !(next && last->rank == lock->rank && last < lock))
+        order_panic(lock, last, caller);
     if (held == CPU_LOCKS_HELD_MAX)
         panic("lock order: \"%s\" would be the lock number %u that this CPU holds", lock->name, held + 1);
 }
@@ -64,13 +65,12 @@ static void wait_for_turn(struct spinlock *lock, uint32_t ticket, const void *ca
     }
 }
 
-void spinlock_lock(struct spinlock *lock)
+static inline void lock_take(struct spinlock *lock, bool next, const void *caller)
 {
-    const void *caller = __builtin_return_address(0);
     bool interrupts_were_on = interrupts_disable();
     struct cpu *cpu = cpu_current();
 
-    order_check(cpu, lock, caller);
+    order_check(cpu, lock, next, caller);
     uint32_t ticket = __atomic_fetch_add(&lock->next_ticket, 1, __ATOMIC_RELAXED);
     if (__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket)
         wait_for_turn(lock, ticket, caller);
@@ -79,6 +79,16 @@ void spinlock_lock(struct spinlock *lock)
     cpu->lock[cpu->locks_held++] = lock;
     lock->taken_at = caller;
     __atomic_store_n(&lock->holder, cpu, __ATOMIC_RELAXED);
+}
+
+void spinlock_lock(struct spinlock *lock)
+{
+    lock_take(lock, false, __builtin_return_address(0));
+}
+
+void spinlock_lock_next(struct spinlock *lock)
+{
+    lock_take(lock, true, __builtin_return_address(0));
 }
 
 /* Take `lock` off this CPU's list; mostly it is the last. */

@@ -16,6 +16,7 @@ enum lock_rank {
     LOCK_FILE = 32,
     LOCK_DEVICE = 34, /* a character device's buffers */
     LOCK_SPACES = 42, /* the list of address spaces */
+    LOCK_FUTEX = 45,  /* a bucket of futex waiters; two of them in order of address */
     LOCK_WAIT_QUEUE = 50,
     LOCK_TIMERS = 55,
     LOCK_RUN_QUEUE = 60,
@@ -44,6 +45,9 @@ struct spinlock {
     }
 
 void spinlock_lock(struct spinlock *lock);
+
+/* The same for a second lock of the same rank as the last one taken, at a higher address than that. */
+void spinlock_lock_next(struct spinlock *lock);
 void spinlock_unlock(struct spinlock *lock);
 
 /* Held by this CPU? For assertions. */

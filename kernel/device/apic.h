@@ -17,6 +17,8 @@ void pic_disable(void);
 /* Switch this CPU's local APIC on: spurious vector, LINTs, error vector, TPR 0. `registers` is its mapped page. 0; -ENODEV when the CPU has none. */
 int lapic_start(volatile void *registers);
 bool lapic_x2apic(void);
+/* Switch the boot CPU to x2APIC mode, which cpu_features has, before other CPUs are started: they follow. */
+void lapic_x2apic_enter(void);
 uint32_t lapic_id(void);
 void lapic_end_of_interrupt(void);
 

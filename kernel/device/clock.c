@@ -40,6 +40,7 @@ static struct {
     uint64_t tsc_hz;
     uint64_t realtime_start; /* nanoseconds since 1970 */
     uint64_t last;           /* newest value given, while the TSC is not trusted */
+    bool tsc_differs;        /* between CPUs */
     bool have_reference;
     struct clock_source reference;
 } state;
@@ -204,7 +205,7 @@ uint64_t clock_now(void)
     uint64_t tsc = rdtsc();
     uint64_t now = tsc > state.tsc_start ? clock_from_tsc(tsc - state.tsc_start) : 0;
 
-    if (cpu_features.tsc_invariant)
+    if (cpu_features.tsc_invariant && !state.tsc_differs)
         return now;
     /* The TSCs of such CPUs may differ a little; no one shall see time go back. */
     uint64_t last = __atomic_load_n(&state.last, __ATOMIC_RELAXED);
@@ -218,6 +219,11 @@ uint64_t clock_now(void)
 uint64_t clock_realtime(void)
 {
     return state.realtime_start + clock_now();
+}
+
+void clock_tsc_distrust(void)
+{
+    __atomic_store_n(&state.tsc_differs, true, __ATOMIC_RELAXED);
 }
 
 void clock_timer_start(uint64_t nanoseconds)

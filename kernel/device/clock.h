@@ -20,6 +20,9 @@ uint64_t clock_now(void);
 /* Nanoseconds since 1970-01-01 UTC: the firmware's clock at boot plus clock_now(). */
 uint64_t clock_realtime(void);
 
+/* The TSCs of this machine's CPUs were seen to differ: from now on clock_now() keeps its promise by force. */
+void clock_tsc_distrust(void);
+
 /* Raise VECTOR_TIMER on this CPU once, `nanoseconds` from now (clipped to what the timer can do; at least 1 count). */
 void clock_timer_start(uint64_t nanoseconds);
 void clock_timer_stop(void);

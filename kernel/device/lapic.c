@@ -5,6 +5,7 @@
 #include "kernel/cpu/interrupt.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/debug/log.h"
+#include "kernel/debug/spinlock.h"
 #include "kernel/device/apic.h"
 #include "kernel/device/lapic_command.h"
 
@@ -64,6 +65,12 @@ bool lapic_x2apic(void)
     return x2apic;
 }
 
+void lapic_x2apic_enter(void)
+{
+    wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+    x2apic = true;
+}
+
 uint32_t lapic_id(void)
 {
     if (!started)
@@ -113,10 +120,14 @@ int lapic_start(volatile void *page)
         if (!(rdmsr(MSR_APIC_BASE) & APIC_BASE_ENABLE))
             return -ENODEV;
     }
-    if (!started)
+    if (!started) {
         handlers_register();
-    registers = page;
-    x2apic = (base & APIC_BASE_X2APIC) != 0;
+        registers = page;
+        x2apic = (base & APIC_BASE_X2APIC) != 0;
+    } else if (x2apic && !(base & APIC_BASE_X2APIC)) {
+        /* All in one mode: a processor that came up in xAPIC mode follows the boot CPU. */
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+    }
     if (!x2apic && page == NULL)
         return -ENODEV;
     started = true;
@@ -178,9 +189,12 @@ static void command_send(uint32_t apic_id, uint32_t low)
         wrmsr(MSR_X2APIC + (LAPIC_COMMAND >> X2APIC_STEP_SHIFT), command);
         return;
     }
+    /* Two registers make one command: no interrupt handler may send its own in between. */
+    bool enabled = interrupts_disable();
     command_wait();
     lapic_write(LAPIC_COMMAND_HIGH, (uint32_t)(command >> 32));
     lapic_write(LAPIC_COMMAND, (uint32_t)command);
+    interrupts_restore(enabled);
 }
 
 void lapic_send(uint32_t apic_id, uint8_t vector)

@@ -97,7 +97,7 @@ void space_put(struct address_space *space)
 {
     if (__atomic_sub_fetch(&space->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    ASSERT(cpu_current()->space != space, "a space that ends is on no CPU");
+    ASSERT_EQ(cpu_mask_next(&space->active, 0), CPU_MAX, "a space that ends is on no CPU");
     mutex_lock(&space->mutex);
     struct region *region = RB_ROOT(&space->regions);
     for (; region != NULL; region = RB_ROOT(&space->regions)) {
@@ -142,10 +142,13 @@ static int region_fork(struct address_space *parent, struct address_space *child
             *from.entry = entry;
             flush_add(flush, from.va);
         }
-        vmiter_find(&to, from.va);
-        int error = vmiter_map(&to, entry & PTE_ADDRESS_MASK, PTE_P | PTE_NX, PAGE_SIZE, NULL);
-        if (error != 0)
-            return error;
+        vmiter_advance(&to, from.va - to.va);
+        if (to.level != 1) {
+            /* The first page of a new table: the library makes it. The others are stores. */
+            int error = vmiter_map(&to, entry & PTE_ADDRESS_MASK, PTE_P | PTE_NX, PAGE_SIZE, NULL);
+            if (error != 0)
+                return error;
+        }
         *to.entry = entry & ~(PTE_A | PTE_D);
         page_frame_get(leaf_frame(&from, entry));
         child->pages_resident++;
@@ -187,8 +190,16 @@ void space_activate(struct address_space *space)
 {
     struct cpu *cpu = cpu_current();
 
-    if (cpu->space == space)
+    struct address_space *old = cpu->space;
+
+    if (old == space)
         return;
+    /* In the new space's set before its tables can fill the TLB, in the old one's until its entries are gone: whoever changes tables and then looks at the set (tlb_flush) misses
+     * nobody. */
+    if (space != NULL)
+        cpu_mask_set(&space->active, cpu->id);
     cpu->space = space;
     write_cr3(space != NULL ? space->paging.root : kernel_paging.root);
+    if (old != NULL)
+        cpu_mask_clear(&old->active, cpu->id);
 }

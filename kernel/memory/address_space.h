@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/mutex.h"
 #include "kernel/memory/region.h"
 #include "kernel/memory/user_copy.h"
@@ -19,6 +20,7 @@ struct address_space {
     uint32_t references;            /* atomic */
     uint64_t visited;               /* spaces_lock: number of the last pass over all spaces that has met it */
     struct mutex mutex;
+    struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
     struct region_tree regions;
     vaddr_t map_base;               /* mmap looks for room downwards from here */
@@ -109,7 +111,7 @@ enum space_fault space_fault(struct address_space *space, vaddr_t address, uint3
 struct trap_frame;
 bool space_page_fault(struct trap_frame *frame, uint64_t address);
 
-/* Why space_page_fault() did not fill in: for the signal's code and the log. */
+/* Why space_page_fault() did not fill in: for the signal's code and the log. SPACE_FAULT_DONE: another thread has changed the mapping since, and the instruction can be run again. */
 enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame,
                                     vaddr_t address);
 

@@ -213,18 +213,6 @@ static bool region_refuses(const struct region *region, const struct trap_frame 
            (region->protection & REGION_EXEC && writes_own_page(frame, address));
 }
 
-/* The page at `address` is beyond the end of what stands behind the region. */
-static bool beyond_backing(struct region *region, vaddr_t address)
-{
-    uint64_t offset = region->offset + (ROUND_DOWN(address, PAGE_SIZE) - region->start);
-    struct frame *frame = NULL;
-    int error = region->backing->operations->page(region->backing, offset, false, &frame);
-
-    if (frame != NULL)
-        frame_put(frame);
-    return error == -EFAULT;
-}
-
 enum space_fault space_fault_reason(struct address_space *space, const struct trap_frame *frame,
                                     vaddr_t address)
 {
@@ -241,8 +229,7 @@ enum space_fault space_fault_reason(struct address_space *space, const struct tr
     else if (region_refuses(region, frame, address))
         reason = SPACE_FAULT_REFUSED;
     else
-        reason = region->backing != NULL && beyond_backing(region, address) ? SPACE_FAULT_BEYOND_FILE
-                                                                            : SPACE_FAULT_NO_MEMORY;
+        reason = fault_locked(space, address, access_of(frame->error)); /* another thread may have mended it */
     mutex_unlock(&space->mutex);
     return reason;
 }

@@ -1,6 +1,7 @@
 /* See frame.h. Single frames come from the CPU's cache, which is refilled and drained in batches; blocks come from the buddy lists. */
 #include "kernel/memory/frame.h"
 
+#include <asm/errno.h>
 #include <stddef.h>
 
 #include "kernel/cpu/features.h"
@@ -9,6 +10,7 @@
 #include "kernel/debug/panic.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame_internal.h"
+#include "kernel/memory/heap.h"
 
 #define CACHE_MAX   64
 #define CACHE_BATCH 32
@@ -33,6 +35,12 @@ void frames_start(const struct boot_info *boot)
     bool taken = frame_chunk_take_next();
     spinlock_unlock(&frame_lock);
     ASSERT(taken, "the machine has usable memory");
+}
+
+int frames_start_cpu(struct cpu *cpu)
+{
+    cpu->frames = heap_alloc_zeroed(sizeof(*cpu->frames));
+    return cpu->frames != NULL ? 0 : -ENOMEM;
 }
 
 void frame_set_reclaim(bool (*function)(void))

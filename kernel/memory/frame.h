@@ -17,6 +17,8 @@
 #include "kernel/lib/direct_map.h"
 #include "paging/layout.h"
 
+struct cpu;
+
 enum frame_owner {
     FRAME_FREE,
     FRAME_RESERVED, /* not RAM, or the firmware's for good */
@@ -57,6 +59,9 @@ _Static_assert(sizeof(struct frame) == 32, "a power of two, so that frame number
 
 /* Take over the memory that the loader's map calls usable. `boot` stays where it is. The kernel's page tables (kernel_space) must be able to map. */
 void frames_start(const struct boot_info *boot);
+
+/* The cache of single frames of another CPU. 0, -ENOMEM. */
+int must_check frames_start_cpu(struct cpu *cpu);
 
 /* One frame, or 2^order that are contiguous and aligned, count 1, contents undefined; NULL when there is none. */
 must_check struct frame *frame_alloc(enum frame_owner owner);

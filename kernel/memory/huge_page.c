@@ -10,9 +10,13 @@
 
 static bool switched_off(void)
 {
-    const char *value = option_value("hugepages");
+    static enum { UNKNOWN, ON, OFF } state;
 
-    return value != NULL && strcmp(value, "off") == 0;
+    if (state == UNKNOWN) {
+        const char *value = option_value("hugepages");
+        state = value != NULL && strcmp(value, "off") == 0 ? OFF : ON;
+    }
+    return state == OFF;
 }
 
 /* Nothing of [start, start+2 MiB) is in the table yet, not even small pages. */

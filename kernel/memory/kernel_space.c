@@ -83,7 +83,7 @@ unsigned kernel_space_first_index(void)
     return (unsigned)PAGEINDEX(HIGH_HALF_BASE, kernel_paging.levels);
 }
 
-static void guard_page(vaddr_t va)
+void kernel_page_guard(vaddr_t va)
 {
     struct paging_flush flush = PAGING_FLUSH_NONE;
     int error = paging_unmap(&kernel_paging, va, PAGE_SIZE, &flush);
@@ -112,9 +112,9 @@ void kernel_space_start(void)
 {
     top_level_make(KERNEL_MAP_BASE, STACK_AREA_END);
     top_level_make(FRAME_MAP_BASE, FRAME_MAP_END);
-    guard_page((vaddr_t)boot_stack_guard);
+    kernel_page_guard((vaddr_t)boot_stack_guard);
     for (unsigned i = 0; i < IST_COUNT; i++)
-        guard_page(cpu_interrupt_stack_guard(cpu_tables_boot(), i));
+        kernel_page_guard(cpu_interrupt_stack_guard(cpu_tables_boot(), i));
 }
 
 void kernel_space_drop_low(void)
@@ -154,11 +154,11 @@ volatile void *kernel_map_device(paddr_t pa, size_t size, uint64_t type)
     return error ? NULL : (volatile void *)(va + (pa - start));
 }
 
-/* Map fresh frames at [va, va+KERNEL_STACK_SIZE); all or nothing. */
-static bool stack_map(vaddr_t va)
+/* Map fresh, zeroed frames at [va, va+size); all or nothing. */
+static bool pages_map(vaddr_t va, uint64_t size)
 {
-    for (vaddr_t at = va; at < va + KERNEL_STACK_SIZE; at += PAGE_SIZE) {
-        struct frame *frame = frame_alloc(FRAME_KERNEL);
+    for (vaddr_t at = va; at < va + size; at += PAGE_SIZE) {
+        struct frame *frame = frame_alloc_zeroed(FRAME_KERNEL);
         if (frame != NULL &&
             paging_map(&kernel_paging, at, frame_pa(frame), PAGE_SIZE, PERM_KERNEL_RW, PAGE_SIZE) == 0)
             continue;
@@ -176,6 +176,19 @@ static bool stack_map(vaddr_t va)
         return false;
     }
     return true;
+}
+
+void *kernel_pages_alloc(size_t size)
+{
+    uint64_t length = ROUND_UP(size, PAGE_SIZE);
+
+    spinlock_lock(&lock);
+    vaddr_t va = device_next;
+    bool mapped = va + length <= DEVICE_AREA_END && pages_map(va, length);
+    if (mapped)
+        device_next = va + length + PAGE_SIZE;
+    spinlock_unlock(&lock);
+    return mapped ? (void *)va : NULL;
 }
 
 /* Take the frames out from under a stack; the flush that this needs comes before they are used again. */
@@ -216,7 +229,7 @@ vaddr_t kernel_stack_alloc(void)
     if (stack != 0) {
         stack_cache = *(vaddr_t *)stack;
         stack_cached--;
-    } else if ((stack = stack_slot()) != 0 && !stack_map(stack)) {
+    } else if ((stack = stack_slot()) != 0 && !pages_map(stack, KERNEL_STACK_SIZE)) {
         stack_slot_free[stack_slots_free++] = stack;
         stack = 0;
     }

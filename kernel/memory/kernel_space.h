@@ -27,6 +27,12 @@ void kernel_space_drop_low(void);
  * physical address. Never unmapped. */
 must_check volatile void *kernel_map_device(paddr_t pa, size_t size, uint64_t type);
 
+/* Zeroed pages of the kernel's own, mapped one by one so that some can be made guards; `size` is rounded up. NULL: no memory. Never given back. */
+must_check void *kernel_pages_alloc(size_t size);
+
+/* Unmap one of those pages, or one of the image's, for good: an access there is a bug to be found. No other CPU may have used it. */
+void kernel_page_guard(vaddr_t va);
+
 /* Kernel stacks: KERNEL_STACK_SIZE bytes with an unmapped page below. The lowest address of the stack, or 0. */
 #define KERNEL_STACK_SIZE (4 * PAGE_SIZE)
 must_check vaddr_t kernel_stack_alloc(void);

@@ -274,8 +274,10 @@ static void program_commit(struct process *process, struct address_space *space,
     bool enabled = interrupts_disable();
 
     process->space = space;
-    if (process == current_process())
+    if (process == current_process()) {
+        thread_current()->space = space;
         space_activate(space);
+    }
     interrupts_restore(enabled);
     if (old != NULL)
         space_put(old);
@@ -322,6 +324,8 @@ int process_exec(struct process *process, const struct exec_program *program,
         error = program_map(space, &elf, program->backing, &bias);
     if (error == 0)
         error = stack_fill(space, &elf, bias, program->path, arguments, &rsp);
+    if (error == 0 && process == current_process())
+        error = process_end_other_threads();
     if (error != 0) {
         space_put(space);
         return error == -EEXIST || error == -EPERM || error == -EINVAL ? -ENOEXEC : error;
@@ -344,12 +348,10 @@ int process_exec_first(struct process *process, const struct exec_program *progr
     struct thread *thread = thread_make_user(&frame, NULL);
     if (thread == NULL)
         return -ENOMEM;
-    thread->process = process;
-    thread->tid = process->pid;
     strlcpy(thread->name, process->name, sizeof(thread->name));
-    process->references++;
-    process->thread_count = 1;
-    TAILQ_INSERT_TAIL(&process->threads, thread, sibling);
+    error = thread_join_process(thread, process);
+    ASSERT_EQ(error, 0, "a process that has not begun does not end");
+    thread_enter_main(thread);
     thread_start(thread);
     return 0;
 }

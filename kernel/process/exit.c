@@ -2,12 +2,14 @@
 #include <asm/errno.h>
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <linux/futex.h>
 #include <linux/wait.h>
 
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/check_point.h"
+#include "kernel/process/futex.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
 
@@ -62,35 +64,34 @@ static void children_hand_over_locked(struct process *process)
         wait_queue_wake_all(&first_process->child_events);
 }
 
-/* Give back memory before anybody can learn of the end, so that a parent that has waited finds it free. */
-static void parts_release(struct process *process, struct thread *thread)
+/* What the C library asked for at the thread's end, while its memory is still there: robust mutexes are given up, and who waits for its end is woken. */
+static void user_words_release(struct thread *thread)
 {
-    if (thread->clear_child_tid != 0) {
-        int zero = 0;
-        if (copy_to_user(user_pointer(int, thread->clear_child_tid), &zero, sizeof(zero)) != 0)
-            log_debug("exit: %#lx cannot be cleared", thread->clear_child_tid);
-    }
-    process_release_parts(process);
+    static const int zero;
+
+    futex_robust_exit(thread);
+    if (thread->clear_child_tid == 0)
+        return;
+    if (copy_to_user(user_pointer(int, thread->clear_child_tid), &zero, sizeof(zero)) != 0)
+        log_debug("exit: %#lx cannot be cleared", thread->clear_child_tid);
+    else
+        futex_wake(thread->clear_child_tid, FUTEX_SHARED, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
-void process_exit(int status)
+/* The last thread has left. Memory is given back before anybody can learn of the end, so that a parent that has waited finds it free. */
+static void process_end(struct process *process)
 {
-    struct thread *thread = thread_current();
-    struct process *process = thread->process;
+    int status = process->exit_status;
 
-    process->exiting = true;
     if (process == first_process)
         first_ended(status);
-    parts_release(process, thread);
+    process_release_parts(process);
     process_vfork_release(process);
     check_point_exit(process);
-
-    process->run_time += thread_run_time(thread);
 
     spinlock_lock(&process_tree_lock);
     children_hand_over_locked(process);
     process->zombie = true;
-    process->exit_status = status;
     struct process *parent = process->parent;
     bool reaped = parent != NULL && ignores_children(parent);
     int code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
@@ -100,7 +101,93 @@ void process_exit(int status)
     spinlock_unlock(&process_tree_lock);
     if (reaped)
         process_put(process);
+}
+
+/* Out of the process's list; true: it was the last. */
+static bool thread_leave_process(struct thread *thread, struct process *process, int status)
+{
+    spinlock_lock(&process->lock);
+    TAILQ_REMOVE(&process->threads, thread, sibling);
+    process->run_time += thread_run_time(thread);
+    if (thread->tid == process->pid && !process->exiting)
+        process->exit_status = status;
+    uint32_t left = --process->thread_count;
+    if (left == 1)
+        wait_queue_wake_all(&process->threads_gone);
+    /* A signal to the process that this thread was chosen for goes to another. */
+    if (left > 0)
+        signal_pass_on_locked(process);
+    spinlock_unlock(&process->lock);
+    return left == 0;
+}
+
+void thread_exit(int status)
+{
+    struct thread *self = thread_current();
+    struct process *process = self->process;
+
+    user_words_release(self);
+    /* Before it is not counted any more: the last one gives the memory back, which must then be loaded nowhere. */
+    thread_leave_space(self);
+    thread_leave_id(self);
+    if (thread_leave_process(self, process, status))
+        process_end(process);
     scheduler_exit();
+}
+
+/* Make all threads but the current one look at what has become of their process. */
+static void others_notify_locked(struct process *process)
+{
+    struct thread *thread;
+
+    process->stopped = false;
+    wait_queue_wake_all(&process->continued_queue);
+    TAILQ_FOREACH (thread, &process->threads, sibling)
+        if (thread != thread_current())
+            thread_notify(thread);
+}
+
+void process_exit(int status)
+{
+    struct process *process = current_process();
+
+    spinlock_lock(&process->lock);
+    if (!process->exiting && process->exec_thread == NULL) {
+        process->exiting = true;
+        process->exit_status = status;
+        others_notify_locked(process);
+    }
+    spinlock_unlock(&process->lock);
+    thread_exit(status);
+}
+
+int process_end_other_threads(void)
+{
+    struct thread *self = thread_current();
+    struct process *process = self->process;
+
+    spinlock_lock(&process->lock);
+    if (process->exiting || process->exec_thread != NULL) {
+        spinlock_unlock(&process->lock);
+        return -EINTR;
+    }
+    if (process->thread_count > 1) {
+        process->exec_thread = self;
+        others_notify_locked(process);
+        while (process->thread_count > 1) {
+            struct wait_entry entry = {0};
+            wait_begin(&process->threads_gone, &entry);
+            wait_sleep(&process->lock, UINT64_MAX, SLEEP_DEEP);
+            wait_end(&process->threads_gone, &entry);
+        }
+        process->exec_thread = NULL;
+    }
+    spinlock_unlock(&process->lock);
+    if (self->tid != process->pid) {
+        thread_leave_id(self);
+        thread_enter_main(self);
+    }
+    return 0;
 }
 
 static bool child_matches(const struct process *child, int pid, int own_group)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/debug/log.h"
@@ -43,6 +44,7 @@ static const struct {
     [EXCEPTION_CONTROL] = {SIGSEGV, SI_KERNEL, "control-flow protection"},
 };
 
+/* NULL: there is nothing wrong any more. */
 static const char *page_fault_signal(const struct trap_frame *frame, uint64_t address,
                                      struct signal_info *info)
 {
@@ -51,6 +53,8 @@ static const char *page_fault_signal(const struct trap_frame *frame, uint64_t ad
     info->signal = SIGSEGV;
     info->address = address;
     switch (reason) {
+    case SPACE_FAULT_DONE:
+        return NULL;
     case SPACE_FAULT_REFUSED:
         info->code = SEGV_ACCERR;
         return "the mapping does not allow it";
@@ -86,9 +90,10 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
         return true;
     }
     /* What was promised cannot be had: run the instruction again once memory has come back. */
-    return trap_from_user(frame) &&
-           space_fault_reason(current_process()->space, frame, address) == SPACE_FAULT_NO_MEMORY &&
-           out_of_memory();
+    if (!trap_from_user(frame))
+        return false;
+    enum space_fault reason = space_fault_reason(current_process()->space, frame, address);
+    return reason == SPACE_FAULT_DONE || (reason == SPACE_FAULT_NO_MEMORY && out_of_memory());
 }
 
 static bool handled_by_program(const struct process *process, const struct thread *thread, int signal)
@@ -104,6 +109,8 @@ static void user_exception(struct trap_frame *frame, uint64_t address)
 
     if (frame->vector == EXCEPTION_PAGE_FAULT) {
         reason = page_fault_signal(frame, address, &info);
+        if (reason == NULL)
+            return;
     } else {
         reason = causes[frame->vector].reason ? causes[frame->vector].reason : "reserved exception";
         info.signal = causes[frame->vector].signal ? causes[frame->vector].signal : SIGSEGV;
@@ -127,7 +134,7 @@ static void user_exception(struct trap_frame *frame, uint64_t address)
 static void user_work(struct trap_frame *frame)
 {
     if (cpu_current()->work & CPU_WORK_RESCHEDULE)
-        scheduler_yield();
+        scheduler_reschedule();
     if (cpu_current()->work & CPU_WORK_SIGNAL)
         signal_deliver(frame);
 }

@@ -12,9 +12,11 @@
 #include "kernel/process/thread_internal.h"
 
 /* Everything of the parent that is copied and can be refused for want of memory. */
-static int process_copy(struct process *child, struct process *parent)
+static int process_copy(struct process *child, struct process *parent, bool share_space)
 {
-    child->space = space_fork(parent->space);
+    if (share_space)
+        space_get(parent->space);
+    child->space = share_space ? parent->space : space_fork(parent->space);
     if (child->space == NULL)
         return -ENOMEM;
     if (parent->files != NULL) {
@@ -26,11 +28,23 @@ static int process_copy(struct process *child, struct process *parent)
     if (child->directory != NULL)
         process_file_operations.directory_get(child->directory);
     child->umask = parent->umask;
+    spinlock_lock(&parent->lock);
     child->actions = parent->actions;
+    spinlock_unlock(&parent->lock);
     memcpy(child->limits, parent->limits, sizeof(child->limits));
     memcpy(child->name, parent->name, sizeof(child->name));
     memcpy(child->path, parent->path, sizeof(child->path));
     return 0;
+}
+
+void thread_leave_space(struct thread *thread)
+{
+    bool enabled = interrupts_disable();
+
+    /* From here on a switch to this thread loads the kernel's tables. */
+    thread->space = NULL;
+    space_activate(NULL);
+    interrupts_restore(enabled);
 }
 
 void process_release_parts(struct process *process)
@@ -41,20 +55,15 @@ void process_release_parts(struct process *process)
         process_file_operations.directory_put(process->directory);
     process->files = NULL;
     process->directory = NULL;
-    /* From here on a switch to this thread loads the kernel's tables. */
     struct address_space *space = process->space;
     process->space = NULL;
-    if (space == NULL)
-        return;
-    bool enabled = interrupts_disable();
-    if (cpu_current()->space == space)
-        space_activate(NULL);
-    interrupts_restore(enabled);
-    space_put(space);
+    if (space != NULL)
+        space_put(space);
 }
 
-static struct thread *child_thread(struct process *child, const struct trap_frame *frame,
-                                   const struct process_fork_arguments *arguments)
+/* A thread that returns 0 from the caller's system call, in no process yet. NULL: no memory. */
+static struct thread *thread_copy(const struct trap_frame *frame,
+                                  const struct process_fork_arguments *arguments)
 {
     struct trap_frame registers = *frame;
 
@@ -67,23 +76,27 @@ static struct thread *child_thread(struct process *child, const struct trap_fram
     if (arguments->tls != 0)
         thread->fs_base = arguments->tls;
     thread->clear_child_tid = arguments->clear_child_tid;
-    thread->process = child;
-    child->references++;
-    child->thread_count = 1;
-    TAILQ_INSERT_TAIL(&child->threads, thread, sibling);
     return thread;
 }
 
+/* Only the parent's end makes this return before the child has a program of its own or has ended. */
 static void vfork_wait(struct process *child)
 {
     spinlock_lock(&child->lock);
-    while (child->vfork_borrowed) {
+    while (child->vfork_borrowed && !signal_kills(thread_current())) {
         struct wait_entry entry = {0};
         wait_begin(&child->vfork_done, &entry);
-        wait_sleep(&child->lock, UINT64_MAX, false);
+        wait_sleep(&child->lock, UINT64_MAX, SLEEP_KILLABLE);
         wait_end(&child->vfork_done, &entry);
     }
     spinlock_unlock(&child->lock);
+}
+
+/* As on Linux, an address that cannot be written is the caller's loss, not an error. */
+static void id_tell(struct address_space *space, vaddr_t address, int id)
+{
+    if (address != 0 && space_write(space, address, &id, sizeof(id)) != 0)
+        log_debug("clone: %#lx cannot take the id %d", address, id);
 }
 
 int process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
@@ -94,9 +107,10 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
 
     if (child == NULL)
         return -ENOMEM;
-    int result = process_copy(child, parent);
-    if (result == 0 && (thread = child_thread(child, frame, arguments)) == NULL)
-        result = -ENOMEM;
+    int result = process_copy(child, parent, arguments->share_space);
+    if (result == 0)
+        result =
+            (thread = thread_copy(frame, arguments)) != NULL ? thread_join_process(thread, child) : -ENOMEM;
     if (result == 0)
         result = process_enter(child, parent);
     if (result < 0) {
@@ -107,19 +121,38 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
         return result;
     }
     ASSERT(thread != NULL, "a child that entered the tree has a thread");
-    thread->tid = result;
+    thread_enter_main(thread);
     child->vfork_borrowed = arguments->vfork;
-    /* As on Linux, an address that cannot be written is the caller's loss, not an error. */
-    if (arguments->parent_tid != 0 &&
-        copy_to_user(user_pointer(int, arguments->parent_tid), &result, sizeof(result)) != 0)
-        log_debug("fork: %#lx cannot take the child's id", arguments->parent_tid);
-    if (arguments->child_tid != 0 &&
-        space_write(child->space, arguments->child_tid, &result, sizeof(result)) != 0)
-        log_debug("fork: %#lx of the child cannot take its id", arguments->child_tid);
+    id_tell(parent->space, arguments->parent_tid, result);
+    id_tell(child->space, arguments->child_tid, result);
     thread_start(thread);
     if (arguments->vfork)
         vfork_wait(child);
     process_put(child);
+    return result;
+}
+
+int thread_clone(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
+{
+    struct process *process = current_process();
+    struct thread *thread = thread_copy(frame, arguments);
+
+    if (thread == NULL)
+        return -ENOMEM;
+    int result = thread_enter_id(thread);
+    if (result < 0) {
+        thread_free(thread);
+        return result;
+    }
+    id_tell(process->space, arguments->parent_tid, result);
+    id_tell(process->space, arguments->child_tid, result);
+    int error = thread_join_process(thread, process);
+    if (error != 0) {
+        thread_leave_id(thread);
+        thread_free(thread);
+        return error;
+    }
+    thread_start(thread);
     return result;
 }
 

@@ -15,15 +15,20 @@
 #define PID_MAX     32768
 #define PID_BUCKETS 256
 
+/* Threads of all processes; their kernel stacks are what they cost most. */
+#define THREADS_MAX 8192
+
 LIST_HEAD(pid_bucket, process);
+LIST_HEAD(tid_bucket, thread);
 
 struct spinlock process_tree_lock = {.rank = LOCK_PROCESS_TREE, .name = "process tree"};
 struct process_file_operations process_file_operations;
 
 /* process_tree_lock */
 static struct pid_bucket buckets[PID_BUCKETS];
+static struct tid_bucket tid_buckets[PID_BUCKETS];
 static int last_pid;
-static unsigned count;
+static unsigned count, thread_count;
 struct process *first_process;
 
 static struct pid_bucket *bucket_of(int pid)
@@ -41,10 +46,20 @@ static struct process *find_locked(int pid)
     return NULL;
 }
 
+static struct thread *thread_find_locked(int tid)
+{
+    struct thread *thread;
+
+    LIST_FOREACH (thread, &tid_buckets[(unsigned)tid % PID_BUCKETS], by_tid)
+        if (thread->tid == tid)
+            return thread;
+    return NULL;
+}
+
 /* An id in use as a group or session id is not given again either: it is that of a live process, or its members keep it visible. */
 static bool id_in_use(int pid)
 {
-    if (find_locked(pid) != NULL)
+    if (find_locked(pid) != NULL || thread_find_locked(pid) != NULL)
         return true;
     for (unsigned i = 0; i < PID_BUCKETS; i++) {
         struct process *process;
@@ -75,6 +90,7 @@ struct process *process_make(void)
     TAILQ_INIT(&process->threads);
     wait_queue_init(&process->child_events);
     wait_queue_init(&process->vfork_done);
+    wait_queue_init(&process->threads_gone);
     wait_queue_init(&process->continued_queue);
     process->umask = 022;
     process->start_time = clock_now();
@@ -103,7 +119,7 @@ int process_enter(struct process *process, struct process *parent)
         process->parent = parent;
         TAILQ_INSERT_TAIL(&parent->children, process, sibling);
     }
-    process->references++; /* the tree's, until it is reaped */
+    __atomic_add_fetch(&process->references, 1, __ATOMIC_RELAXED); /* the tree's, until it is reaped */
     LIST_INSERT_HEAD(bucket_of(process->pid), process, by_pid);
     count++;
     spinlock_unlock(&process_tree_lock);
@@ -118,6 +134,80 @@ void process_leave_locked(struct process *process)
         TAILQ_REMOVE(&process->parent->children, process, sibling);
     process->parent = NULL;
     count--;
+}
+
+static void thread_enter_locked(struct thread *thread, int tid)
+{
+    thread->tid = tid;
+    LIST_INSERT_HEAD(&tid_buckets[(unsigned)tid % PID_BUCKETS], thread, by_tid);
+    thread_count++;
+}
+
+int thread_enter_id(struct thread *thread)
+{
+    int tid = -EAGAIN;
+
+    spinlock_lock(&process_tree_lock);
+    if (thread_count < THREADS_MAX) {
+        tid = pid_next();
+        thread_enter_locked(thread, tid);
+    }
+    spinlock_unlock(&process_tree_lock);
+    return tid;
+}
+
+void thread_enter_main(struct thread *thread)
+{
+    spinlock_lock(&process_tree_lock);
+    thread_enter_locked(thread, thread->process->pid);
+    spinlock_unlock(&process_tree_lock);
+}
+
+void thread_leave_id(struct thread *thread)
+{
+    spinlock_lock(&process_tree_lock);
+    LIST_REMOVE(thread, by_tid);
+    thread_count--;
+    spinlock_unlock(&process_tree_lock);
+}
+
+int thread_with_id(int tid, int (*visit)(struct thread *thread, void *context), void *context)
+{
+    spinlock_lock(&process_tree_lock);
+    struct thread *thread = thread_find_locked(tid);
+    int result = thread != NULL ? visit(thread, context) : -ESRCH;
+    spinlock_unlock(&process_tree_lock);
+    return result;
+}
+
+int thread_join_process(struct thread *thread, struct process *process)
+{
+    int error = 0;
+
+    thread->process = process;
+    thread->space = process->space;
+    __atomic_add_fetch(&process->references, 1, __ATOMIC_RELAXED);
+    spinlock_lock(&process->lock);
+    if (process->exiting || process->exec_thread != NULL) {
+        error = -EINTR;
+    } else {
+        TAILQ_INSERT_TAIL(&process->threads, thread, sibling);
+        process->thread_count++;
+    }
+    spinlock_unlock(&process->lock);
+    return error;
+}
+
+uint64_t process_run_time(struct process *process)
+{
+    struct thread *thread;
+
+    spinlock_lock(&process->lock);
+    uint64_t time = process->run_time;
+    TAILQ_FOREACH (thread, &process->threads, sibling)
+        time += thread == thread_current() ? thread_run_time(thread) : thread->run_time;
+    spinlock_unlock(&process->lock);
+    return time;
 }
 
 struct process *process_find(int pid)

@@ -46,14 +46,17 @@ struct process {
     bool stopped;
     int stop_signal; /* of a stop that wait4 has not told of, 0: none */
     bool continued;  /* wait4 has not told of it */
-    int exit_status; /* as wait4 reports it: code << 8 | signal */
     struct wait_queue child_events;
 
     /* lock */
     struct spinlock lock;
-    TAILQ_HEAD(, thread) threads;
+    TAILQ_HEAD(, thread) threads; /* those that have not ended */
     uint32_t thread_count;
-    bool exiting;
+    bool exiting;                   /* all threads are to end; `exit_status` is decided */
+    struct thread *exec_thread;     /* all other threads are to end, because this one has a new program */
+    struct wait_queue threads_gone; /* the exec thread waits here for them */
+    int exit_status;                /* as wait4 reports it: code << 8 | signal */
+    bool continue_untold;           /* the parent is to hear that the process goes on */
     struct signal_actions actions;
     struct signal_pending pending; /* to the process as a whole */
     bool vfork_borrowed;           /* the parent sleeps on vfork_done until this process execs or exits */
@@ -86,6 +89,7 @@ struct process_fork_arguments {
         child_tid; /* user addresses that get the child's id in the parent's and the child's memory, 0: none */
     vaddr_t clear_child_tid; /* zeroed when the child ends, 0: none */
     bool vfork;              /* the caller sleeps until the child execs or exits */
+    bool share_space;        /* the child runs in the parent's memory, as vfork's does */
 };
 /* The child's pid, or -ENOMEM, -EAGAIN. */
 int must_check process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments);
@@ -93,8 +97,33 @@ int must_check process_fork(const struct trap_frame *frame, const struct process
 /* The first process: pid 1, no memory yet; process_exec_first() gives it a program. Its end is reported to `ended`. NULL: no memory. */
 must_check struct process *process_create_first(void (*ended)(int status));
 
-/* End the current process with a wait4 status. Does not return. */
+/* A new thread of the current process, which begins where the system call described by `frame` returns, with 0. `arguments` as above; vfork and share_space have no meaning. Its id, or
+ * -ENOMEM, -EAGAIN, -EINTR (the process ends). */
+int must_check thread_clone(const struct trap_frame *frame, const struct process_fork_arguments *arguments);
+
+/* End the current process, all of its threads, with a wait4 status. Does not return. */
 _Noreturn void process_exit(int status);
+
+/* End the current thread; the last one ends the process. `status` counts when it is the main thread's. Does not return. */
+_Noreturn void thread_exit(int status);
+
+/* For exec: end all other threads of the current process and wait until they are gone; the current one then has the process's id. -EINTR: the process ends, or another thread was first. */
+int must_check process_end_other_threads(void);
+
+/* The thread must leave the kernel's services and end: its process ends, or another thread of it execs. */
+static inline bool thread_must_end(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+
+    return process != NULL && (__atomic_load_n(&process->exiting, __ATOMIC_RELAXED) ||
+                               (process->exec_thread != NULL && process->exec_thread != thread));
+}
+
+/* Nanoseconds that all threads of the process have run. */
+uint64_t process_run_time(struct process *process);
+
+/* Call `visit` with the thread of this id, under process_tree_lock: what it returns, or -ESRCH. */
+int must_check thread_with_id(int tid, int (*visit)(struct thread *thread, void *context), void *context);
 
 #define PROCESS_EXITED(code)   (((code)&0xff) << 8)
 #define PROCESS_KILLED(signal) ((signal)&0x7f)

@@ -13,6 +13,21 @@ must_check struct process *process_make(void);
 /* Give it a pid and a place below `parent` (NULL: it is the first). The pid, or -EAGAIN. */
 int must_check process_enter(struct process *process, struct process *parent);
 
+/* A new id for a thread, entered; or -EAGAIN. */
+int must_check thread_enter_id(struct thread *thread);
+
+/* Enter the main thread under its process's id; thread->process is set. */
+void thread_enter_main(struct thread *thread);
+
+/* Nobody finds the thread by its id any more. */
+void thread_leave_id(struct thread *thread);
+
+/* Make the thread a member of its process, which takes a reference: -EINTR when that ends. */
+int must_check thread_join_process(struct thread *thread, struct process *process);
+
+/* The running thread uses no address space any more. */
+void thread_leave_space(struct thread *thread);
+
 /* Take a reaped process out of the tree; process_tree_lock held. The caller then drops the tree's reference. */
 void process_leave_locked(struct process *process);
 

@@ -1,17 +1,57 @@
-/* One CPU's run queue; private to the scheduler's files. */
+/* One CPU's run queue: the threads that wait for it, by virtual run time; private to the scheduler's files.
+ *
+ * Virtual run time grows as a thread runs, the slower the higher its weight; who has least runs next. `least` only grows: it is where a thread that has slept begins. Lock: lock
+ * (LOCK_RUN_QUEUE); two queues are never locked at once. */
 #ifndef KERNEL_PROCESS_RUN_QUEUE_H
 #define KERNEL_PROCESS_RUN_QUEUE_H
 
-#include <sys/queue.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "kernel/debug/spinlock.h"
+#include "kernel/lib/tree.h"
+#include "kernel/process/thread.h"
 
-struct thread;
+RB_HEAD(thread_tree, thread);
 
 struct run_queue {
     struct spinlock lock;
-    TAILQ_HEAD(, thread) threads;
-    unsigned count;
+    struct thread_tree threads;
+    uint32_t count; /* of them; others may look without the lock */
+    uint64_t load;  /* their weights and the running thread's; likewise */
+    uint64_t least;
+    uint64_t balance_next; /* clock_now() when to look at the other queues */
 };
+
+void run_queue_init(struct run_queue *queue);
+
+/* A thread that is in no queue, with its virtual time relative to `least`. Who was behind for long gets a little of it back, not all. */
+void run_queue_enter(struct run_queue *queue, struct thread *thread);
+
+/* Between the queue and its CPU: the thread runs or has stopped running; its virtual time is the queue's. */
+void run_queue_insert(struct run_queue *queue, struct thread *thread);
+void run_queue_take(struct run_queue *queue, struct thread *thread);
+struct thread *run_queue_first(struct run_queue *queue);
+
+/* A thread sleeps or goes: its weight counts here no more. */
+void run_queue_leave(struct run_queue *queue, struct thread *thread);
+
+/* A thread that has left: make its virtual time relative, so that it can enter this or another queue. */
+void run_queue_detach(const struct run_queue *queue, struct thread *thread);
+
+/* The waiting thread of at most this weight that may run on CPU `id` and would run last here; NULL: none. */
+struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t weight_most);
+
+/* `least` follows the running thread (NULL: idle) and the first one waiting. */
+void run_queue_advance(struct run_queue *queue, const struct thread *running);
+
+/* Nanoseconds of running as virtual time of this thread. */
+uint64_t run_queue_virtual(const struct thread *thread, uint64_t nanoseconds);
+
+#define NICE_MIN (-20)
+#define NICE_MAX 19
+
+/* Set nice and the weight that follows from it. The thread runs and waits nowhere, or its queue is locked and adjusted by the caller. */
+void run_queue_weigh(struct thread *thread, int nice);
 
 #endif

@@ -1,45 +1,36 @@
-/* See scheduler.h. */
+/* See scheduler.h. Who waits where is in balance.c, the order of one queue in run_queue.c. */
 #include "kernel/process/scheduler.h"
 
+#include <asm/errno.h>
 #include <stddef.h>
 
 #include "kernel/cpu/fpu.h"
+#include "kernel/cpu/interrupt.h"
 #include "kernel/cpu/mutex.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/spinlock.h"
+#include "kernel/device/apic.h"
 #include "kernel/device/clock.h"
+#include "kernel/lib/format.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/heap.h"
+#include "kernel/process/balance.h"
 #include "kernel/process/process.h"
 #include "kernel/process/run_queue.h"
 #include "kernel/process/thread_internal.h"
 #include "kernel/process/timer.h"
 
+/* A thread that wakes preempts one that has had this much more. */
+#define WAKE_ADVANTAGE INT64_C(1000000)
+
 static struct run_queue boot_queue;
 
 struct thread *thread_switch(uint64_t *save_rsp, uint64_t load_rsp, struct thread *from);
 void thread_switched(struct thread *from);
-
-static void queue_add(struct run_queue *queue, struct thread *thread)
-{
-    thread->state = THREAD_RUNNABLE;
-    TAILQ_INSERT_TAIL(&queue->threads, thread, run_link);
-    queue->count++;
-}
-
-static struct thread *queue_take(struct run_queue *queue)
-{
-    struct thread *thread = TAILQ_FIRST(&queue->threads);
-
-    if (thread != NULL) {
-        TAILQ_REMOVE(&queue->threads, thread, run_link);
-        queue->count--;
-    }
-    return thread;
-}
 
 /* User registers that the kernel does not use itself. */
 static void user_state_switch(struct thread *from, struct thread *to)
@@ -53,37 +44,69 @@ static void user_state_switch(struct thread *from, struct thread *to)
     wrmsr(MSR_KERNEL_GS_BASE, to->gs_base);
 }
 
+/* Count what the running thread has run. Queue locked. */
+static void account(struct cpu *cpu, uint64_t now)
+{
+    struct thread *running = cpu->current;
+    uint64_t ran = now - running->time_stamp;
+
+    running->time_stamp = now;
+    if (running == cpu->idle)
+        return;
+    running->run_time += ran;
+    running->virtual_time += run_queue_virtual(running, ran);
+}
+
+/* The thread to run: `from` itself when it may go on and nobody is before it. Takes it out of the queue, and puts `from` in when it gives way. */
+static struct thread *choose(struct cpu *cpu, struct thread *from)
+{
+    struct run_queue *queue = cpu->run_queue;
+    struct thread *first = run_queue_first(queue);
+    bool goes_on = from->state == THREAD_RUNNING && from != cpu->idle;
+
+    if (goes_on && !cpu_mask_has(&from->affinity, cpu->id)) {
+        /* It is put where it belongs when it is off its stack (thread_switched). */
+        from->state = THREAD_RUNNABLE;
+        run_queue_leave(queue, from);
+        run_queue_detach(queue, from);
+        goes_on = false;
+    }
+    if (first == NULL)
+        return goes_on ? from : cpu->idle;
+    if (goes_on && (int64_t)(from->virtual_time - first->virtual_time) <= 0)
+        return from;
+    run_queue_take(queue, first);
+    if (goes_on)
+        run_queue_insert(queue, from);
+    return first;
+}
+
 /* Run the next thread. The run queue's lock is held and is released by the thread that comes; interrupts are off throughout. */
-static void switch_away(struct cpu *cpu)
+static void switch_away(struct cpu *cpu, uint64_t now)
 {
     struct thread *from = cpu->current;
-    struct thread *to = queue_take(cpu->run_queue);
-    uint64_t now = clock_now();
+    struct thread *to = choose(cpu, from);
 
-    if (to == NULL)
-        to = from->state == THREAD_RUNNING ? from : cpu->idle;
-    cpu->work &= ~CPU_WORK_RESCHEDULE;
+    cpu_work_done(CPU_WORK_RESCHEDULE);
     to->slice_end = now + SCHEDULER_SLICE;
-    if (cpu->run_queue->count > 0 || to != cpu->idle)
-        timer_at_latest(cpu->run_queue->count > 0 ? to->slice_end : UINT64_MAX);
+    if (cpu->run_queue->count > 0)
+        timer_at_latest(to->slice_end);
     if (to == from) {
         spinlock_unlock(&cpu->run_queue->lock);
         return;
     }
-    if (from->state == THREAD_RUNNING && from != cpu->idle)
-        queue_add(cpu->run_queue, from);
-    from->run_time += now - from->time_stamp;
     to->time_stamp = now;
     to->state = THREAD_RUNNING;
-    to->cpu = cpu;
     cpu->current = to;
+    if (cpu_count > 1)
+        idle_mark(cpu, to == cpu->idle);
     cpu_set_kernel_stack(to->kernel_stack_top);
-    space_activate(to->process != NULL ? to->process->space : NULL);
+    space_activate(to->space);
     user_state_switch(from, to);
     if (signal_is_pending(to))
-        cpu->work |= CPU_WORK_SIGNAL;
+        cpu_work_add(cpu, CPU_WORK_SIGNAL);
     else
-        cpu->work &= ~CPU_WORK_SIGNAL;
+        cpu_work_done(CPU_WORK_SIGNAL);
 
     /* Whether interrupts were on before the lock belongs to the thread, not to the CPU. */
     uint32_t were_on = cpu->interrupts_were_on;
@@ -97,10 +120,13 @@ void thread_switched(struct thread *from)
 {
     struct run_queue *queue = cpu_current()->run_queue;
     bool dead = from->state == THREAD_DEAD;
+    bool homeless = from->state == THREAD_RUNNABLE && !from->queued;
 
     spinlock_unlock(&queue->lock);
     if (dead)
         thread_free(from);
+    else if (homeless)
+        thread_place(from, NULL);
 }
 
 static struct cpu *queue_lock_here(void)
@@ -114,6 +140,35 @@ static struct cpu *queue_lock_here(void)
     return cpu;
 }
 
+/* The queue that the thread belongs to, locked: it may move while we wait for the lock. */
+static struct run_queue *queue_lock_of(struct thread *thread)
+{
+    for (;;) {
+        struct run_queue *queue = __atomic_load_n(&thread->cpu, __ATOMIC_ACQUIRE)->run_queue;
+        spinlock_lock(&queue->lock);
+        if (thread->cpu->run_queue == queue)
+            return queue;
+        spinlock_unlock(&queue->lock);
+    }
+}
+
+/* The current thread's run ends for now, as its state says. Queue locked. */
+static void stop_running(struct cpu *cpu)
+{
+    uint64_t now = clock_now();
+
+    account(cpu, now);
+    run_queue_advance(cpu->run_queue, cpu->current);
+    run_queue_leave(cpu->run_queue, cpu->current);
+    switch_away(cpu, now);
+}
+
+static bool sleep_refused(struct thread *self)
+{
+    return (self->sleep == SLEEP_INTERRUPTIBLE && signal_is_pending(self)) ||
+           (self->sleep == SLEEP_KILLABLE && thread_must_end(self));
+}
+
 void thread_block(struct spinlock *held)
 {
     ASSERT(spinlock_held(held), "a thread blocks under the lock that its waker takes");
@@ -121,7 +176,8 @@ void thread_block(struct spinlock *held)
     struct thread *self = cpu->current;
 
     ASSERT_EQ(cpu->locks_held, 2u, "a thread that sleeps holds no other spinlock");
-    if (self->wake_pending) {
+    /* A signal's sender marks it first and then looks at the state under the queue's lock: one of the two sees the other. */
+    if (self->wake_pending || sleep_refused(self)) {
         self->wake_pending = false;
         spinlock_unlock(&cpu->run_queue->lock);
         spinlock_unlock(held);
@@ -129,44 +185,134 @@ void thread_block(struct spinlock *held)
     }
     self->state = THREAD_BLOCKED;
     spinlock_unlock(held);
-    switch_away(cpu);
+    stop_running(cpu);
+}
+
+/* Should the CPU's running thread give way to one that has just come to wait? Queue locked. */
+static bool preempts(const struct cpu *cpu, const struct thread *thread)
+{
+    const struct thread *running = cpu->current;
+
+    if (running == cpu->idle)
+        return true;
+    uint64_t ran = clock_now() - running->time_stamp;
+    uint64_t now = running->virtual_time + ((int64_t)ran > 0 ? run_queue_virtual(running, ran) : 0);
+    return (int64_t)(now - thread->virtual_time) > WAKE_ADVANTAGE;
+}
+
+/* Tell the CPU of a thread that came to wait in its queue, which is locked: it runs at once, or a turn is to end in time. */
+static void tell(struct cpu *cpu, struct thread *thread)
+{
+    bool here = cpu == cpu_current();
+
+    if (preempts(cpu, thread)) {
+        cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
+        if (!here)
+            lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
+    } else if (cpu->run_queue->count == 1) {
+        if (here)
+            timer_at_latest(cpu->current->slice_end);
+        else
+            lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
+    }
+}
+
+void thread_place(struct thread *thread, struct run_queue *locked)
+{
+    struct cpu *cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
+    struct run_queue *queue = cpu->run_queue;
+
+    if (queue != locked) {
+        thread->state = THREAD_RUNNABLE; /* from here on nobody else puts it anywhere */
+        __atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELEASE);
+        if (locked != NULL)
+            spinlock_unlock(&locked->lock);
+        spinlock_lock(&queue->lock);
+    }
+    run_queue_enter(queue, thread);
+    tell(cpu, thread);
+    spinlock_unlock(&queue->lock);
+}
+
+void thread_enter(struct thread *thread)
+{
+    struct cpu *cpu = thread->cpu;
+
+    spinlock_lock(&cpu->run_queue->lock);
+    run_queue_enter(cpu->run_queue, thread);
+    tell(cpu, thread);
+    spinlock_unlock(&cpu->run_queue->lock);
+}
+
+static void wake_locked(struct run_queue *queue, struct thread *thread)
+{
+    run_queue_detach(queue, thread);
+    thread_place(thread, queue);
 }
 
 void thread_wake(struct thread *thread)
 {
-    struct run_queue *queue = thread->cpu->run_queue;
+    struct run_queue *queue = queue_lock_of(thread);
 
-    spinlock_lock(&queue->lock);
     if (thread->state == THREAD_BLOCKED) {
-        queue_add(queue, thread);
-        if (queue->count == 1)
-            timer_at_latest(thread->cpu->current->slice_end);
-    } else if (thread->state != THREAD_DEAD) {
+        wake_locked(queue, thread);
+        return;
+    }
+    if (thread->state != THREAD_DEAD)
         thread->wake_pending = true;
+    spinlock_unlock(&queue->lock);
+}
+
+void thread_notify(struct thread *thread)
+{
+    struct run_queue *queue = queue_lock_of(thread);
+
+    if (thread->state == THREAD_BLOCKED && sleep_refused(thread)) {
+        wake_locked(queue, thread);
+        return;
+    }
+    if (thread->state == THREAD_RUNNING) {
+        cpu_work_add(thread->cpu, CPU_WORK_SIGNAL);
+        if (thread->cpu != cpu_current())
+            lapic_send(thread->cpu->lapic_id, VECTOR_RESCHEDULE);
     }
     spinlock_unlock(&queue->lock);
 }
 
 void thread_start(struct thread *thread)
 {
-    struct cpu *cpu = queue_lock_here();
+    thread->virtual_time = 0;
+    thread_place(thread, NULL);
+}
 
-    thread->cpu = cpu;
-    queue_add(cpu->run_queue, thread);
-    if (cpu->run_queue->count == 1)
-        timer_at_latest(cpu->current->slice_end);
-    spinlock_unlock(&cpu->run_queue->lock);
+void scheduler_reschedule(void)
+{
+    struct cpu *cpu = queue_lock_here();
+    uint64_t now = clock_now();
+
+    account(cpu, now);
+    run_queue_advance(cpu->run_queue, cpu->current != cpu->idle ? cpu->current : NULL);
+    switch_away(cpu, now);
 }
 
 void scheduler_yield(void)
 {
-    switch_away(queue_lock_here());
+    struct cpu *cpu = queue_lock_here();
+    struct thread *self = cpu->current;
+    uint64_t now = clock_now();
+
+    account(cpu, now);
+    struct thread *first = run_queue_first(cpu->run_queue);
+    if (first != NULL && (int64_t)(first->virtual_time - self->virtual_time) >= 0)
+        self->virtual_time = first->virtual_time + 1;
+    run_queue_advance(cpu->run_queue, self);
+    switch_away(cpu, now);
 }
 
 void scheduler_relax(void)
 {
     if (cpu_current()->work & CPU_WORK_RESCHEDULE)
-        scheduler_yield();
+        scheduler_reschedule();
 }
 
 void scheduler_exit(void)
@@ -174,7 +320,7 @@ void scheduler_exit(void)
     struct cpu *cpu = queue_lock_here();
 
     cpu->current->state = THREAD_DEAD;
-    switch_away(cpu);
+    stop_running(cpu);
     __builtin_unreachable();
 }
 
@@ -190,11 +336,25 @@ static uint64_t scheduler_tick(uint64_t now)
 
     if (cpu->run_queue->count == 0)
         return UINT64_MAX;
+    if (cpu_count > 1)
+        queue_hand_over(cpu, now);
     if (cpu->current != cpu->idle && now < cpu->current->slice_end)
         return cpu->current->slice_end;
-    cpu->work |= CPU_WORK_RESCHEDULE;
+    cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
     cpu->current->slice_end = now + SCHEDULER_SLICE;
     return cpu->current->slice_end;
+}
+
+/* Another CPU put a thread into this one's queue, or work into its word: that is looked at on the way out. */
+static void reschedule_interrupt(struct trap_frame *frame, void *context)
+{
+    struct cpu *cpu = cpu_current();
+
+    (void)frame;
+    (void)context;
+    lapic_end_of_interrupt();
+    if (cpu->run_queue->count > 0)
+        timer_at_latest(cpu->current->slice_end);
 }
 
 /* Interrupts are off between the look at the queue and HLT, so that no wake-up is slept through. */
@@ -202,18 +362,62 @@ void scheduler_idle(void)
 {
     for (;;) {
         interrupts_disable();
-        if (cpu_current()->run_queue->count > 0) {
+        struct cpu *cpu = cpu_current();
+        if (cpu->run_queue->count > 0 || (cpu_count > 1 && queue_steal(cpu))) {
             interrupts_restore(true);
-            scheduler_yield();
+            scheduler_reschedule();
             continue;
         }
         interrupts_restore(true);
         if (frame_zero_ahead())
             continue;
         interrupts_disable();
-        if (cpu_current()->run_queue->count == 0)
+        if (cpu->run_queue->count == 0) {
+            if (cpu_count > 1)
+                idle_mark(cpu, true);
             cpu_halt_interruptible();
+        }
     }
+}
+
+int thread_set_affinity(struct thread *thread, const struct cpu_mask *affinity)
+{
+    uint32_t first = cpu_mask_next(affinity, 0);
+
+    if (first >= cpu_count_now())
+        return -EINVAL;
+    struct run_queue *queue = queue_lock_of(thread);
+    struct cpu *cpu = thread->cpu;
+    thread->affinity = *affinity;
+    bool moves = !cpu_mask_has(affinity, cpu->id);
+    if (moves && thread->queued) {
+        run_queue_take(queue, thread);
+        run_queue_leave(queue, thread);
+        run_queue_detach(queue, thread);
+        thread_place(thread, queue);
+        return 0;
+    }
+    if (moves && thread->state == THREAD_RUNNING && cpu != cpu_current()) {
+        cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
+        lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
+    }
+    spinlock_unlock(&queue->lock);
+    if (moves && thread == thread_current())
+        scheduler_reschedule();
+    return 0;
+}
+
+void thread_set_nice(struct thread *thread, int nice)
+{
+    struct run_queue *queue = queue_lock_of(thread);
+    bool counted = thread->queued || thread->state == THREAD_RUNNING;
+
+    if (counted)
+        run_queue_leave(queue, thread);
+    run_queue_weigh(thread, nice);
+    if (counted)
+        __atomic_store_n(&queue->load, queue->load + thread->weight, __ATOMIC_RELAXED);
+    spinlock_unlock(&queue->lock);
 }
 
 static uint64_t *current_mutex_ranks(void)
@@ -227,12 +431,30 @@ void scheduler_start(void)
     static const struct mutex_scheduler mutex_scheduler = {thread_block, thread_wake, current_mutex_ranks};
     struct cpu *cpu = cpu_current();
 
-    boot_queue.lock = SPINLOCK_INIT(LOCK_RUN_QUEUE, "run queue");
-    TAILQ_INIT(&boot_queue.threads);
+    run_queue_init(&boot_queue);
     cpu->run_queue = &boot_queue;
     boot_thread.cpu = cpu;
     boot_thread.time_stamp = clock_now();
     cpu->current = cpu->idle = &boot_thread;
     timer_start(scheduler_tick);
     mutex_set_scheduler(&mutex_scheduler);
+    int error = interrupt_register(VECTOR_RESCHEDULE, reschedule_interrupt, NULL);
+    ASSERT_EQ(error, 0, "nobody else has the reschedule vector");
+}
+
+int scheduler_start_cpu(struct cpu *cpu)
+{
+    struct thread *idle = thread_make_kernel("idle", NULL, NULL);
+
+    cpu->run_queue = heap_alloc_zeroed(sizeof(*cpu->run_queue));
+    if (idle == NULL || cpu->run_queue == NULL || timer_start_cpu(cpu) != 0)
+        return -ENOMEM;
+    run_queue_init(cpu->run_queue);
+    snprintf(idle->name, sizeof(idle->name), "idle %u", cpu->id);
+    idle->state = THREAD_RUNNING;
+    idle->cpu = cpu;
+    idle->time_stamp = clock_now();
+    cpu->current = cpu->idle = idle;
+    cpu->kernel_stack_top = idle->kernel_stack_top;
+    return 0;
 }

@@ -71,15 +71,29 @@ static bool action_ignores(const struct process *process, int signal)
            (handler == HANDLER_DEFAULT && IGNORED_BY_DEFAULT & SIGNAL_BIT(signal));
 }
 
-/* Make the thread look at its signals soon: it may be asleep, running, or waiting to run. */
-static void thread_notice(struct thread *thread)
+/* The thread that a signal to the process is for: the current or the main one if they do not block it, else any that does not. NULL: all block it. Process lock held. */
+static struct thread *signal_choose(struct process *process, int signal)
 {
-    if (thread == thread_current()) {
-        __atomic_or_fetch(&cpu_current()->work, CPU_WORK_SIGNAL, __ATOMIC_RELAXED);
-        return;
+    struct thread *thread, *chosen = NULL;
+
+    TAILQ_FOREACH (thread, &process->threads, sibling) {
+        if (thread->signals.blocked & SIGNAL_BIT(signal) & ~CANNOT_BLOCK)
+            continue;
+        if (thread == thread_current())
+            return thread;
+        if (chosen == NULL || thread->tid == process->pid)
+            chosen = thread;
     }
-    if (thread->interruptible)
-        thread_wake(thread);
+    return chosen;
+}
+
+void signal_pass_on_locked(struct process *process)
+{
+    for (signal_set set = process->pending.set; set != 0; set &= set - 1) {
+        struct thread *thread = signal_choose(process, __builtin_ctzll(set) + 1);
+        if (thread != NULL)
+            thread_notify(thread);
+    }
 }
 
 /* SIGCONT undoes stops and the other way round, whatever the actions are (POSIX 2.4.1). Process lock held. */
@@ -95,7 +109,7 @@ static void stop_or_continue(struct process *process, int signal)
             pending_drop(&thread->signals.pending, STOPS);
         if (process->stopped) {
             process->stopped = false;
-            process->continued = signal == SIGCONT;
+            process->continued = process->continue_untold = signal == SIGCONT;
             wait_queue_wake_all(&process->continued_queue);
         }
     }
@@ -103,18 +117,13 @@ static void stop_or_continue(struct process *process, int signal)
 
 void signal_send_process(struct process *process, const struct signal_info *info)
 {
-    struct thread *thread;
-
     spinlock_lock(&process->lock);
     stop_or_continue(process, info->signal);
-    bool blocked = true;
-    TAILQ_FOREACH (thread, &process->threads, sibling)
-        blocked &= (thread->signals.blocked & SIGNAL_BIT(info->signal)) != 0;
-    if (!action_ignores(process, info->signal) || blocked) {
+    struct thread *thread = signal_choose(process, info->signal);
+    if (!action_ignores(process, info->signal) || thread == NULL) {
         pending_add(&process->pending, info);
-        TAILQ_FOREACH (thread, &process->threads, sibling)
-            if (!(thread->signals.blocked & SIGNAL_BIT(info->signal)))
-                thread_notice(thread);
+        if (thread != NULL)
+            thread_notify(thread);
     }
     spinlock_unlock(&process->lock);
 }
@@ -132,17 +141,29 @@ void signal_send_thread(struct thread *thread, const struct signal_info *info, b
     }
     if (!action_ignores(process, info->signal) || thread->signals.blocked & SIGNAL_BIT(info->signal)) {
         pending_add(&thread->signals.pending, info);
-        thread_notice(thread);
+        thread_notify(thread);
     }
     spinlock_unlock(&process->lock);
+}
+
+static signal_set pending_set(const struct thread *thread)
+{
+    return __atomic_load_n(&thread->process->pending.set, __ATOMIC_RELAXED) |
+           __atomic_load_n(&thread->signals.pending.set, __ATOMIC_RELAXED);
 }
 
 bool signal_is_pending(const struct thread *thread)
 {
     const struct process *process = thread->process;
 
-    return process != NULL && ((process->pending.set | thread->signals.pending.set) &
-                               (~thread->signals.blocked | CANNOT_BLOCK)) != 0;
+    return process != NULL && ((pending_set(thread) & (~thread->signals.blocked | CANNOT_BLOCK)) != 0 ||
+                               process->stopped || thread_must_end(thread));
+}
+
+bool signal_kills(const struct thread *thread)
+{
+    return thread->process != NULL &&
+           (thread_must_end(thread) || (pending_set(thread) & SIGNAL_BIT(SIGKILL)) != 0);
 }
 
 /* The next signal to act on; 0: none. Faults of the thread itself come first. */
@@ -160,27 +181,38 @@ static struct signal_info signal_take(struct thread *thread)
     return (struct signal_info){0};
 }
 
+/* The whole process stops: this thread, and the others when they look. */
 static void process_stop(struct process *process, int signal)
 {
+    struct thread *thread;
+
     spinlock_lock(&process_tree_lock);
     spinlock_lock(&process->lock);
-    process->stopped = true;
+    process->stopped = !process->exiting;
     process->stop_signal = signal;
+    TAILQ_FOREACH (thread, &process->threads, sibling)
+        if (thread != thread_current())
+            thread_notify(thread);
     spinlock_unlock(&process->lock);
     process_notify_parent_locked(process, CLD_STOPPED, signal);
     spinlock_unlock(&process_tree_lock);
+}
 
+/* Sleep while the process is stopped. The first to go on tells the parent. */
+static void stop_wait(struct process *process)
+{
     spinlock_lock(&process->lock);
-    while (process->stopped) {
+    while (process->stopped && !signal_kills(thread_current())) {
         struct wait_entry entry = {0};
         wait_begin(&process->continued_queue, &entry);
-        wait_sleep(&process->lock, UINT64_MAX, false);
+        wait_sleep(&process->lock, UINT64_MAX, SLEEP_KILLABLE);
         wait_end(&process->continued_queue, &entry);
     }
-    bool continued = process->continued;
+    bool tell = process->continue_untold;
+    process->continue_untold = false;
     spinlock_unlock(&process->lock);
 
-    if (!continued)
+    if (!tell)
         return;
     spinlock_lock(&process_tree_lock);
     process->stop_signal = 0;
@@ -204,8 +236,12 @@ void signal_deliver(struct trap_frame *frame)
     struct thread *thread = thread_current();
     struct process *process = thread->process;
 
-    __atomic_and_fetch(&cpu_current()->work, ~CPU_WORK_SIGNAL, __ATOMIC_RELAXED);
+    cpu_work_done(CPU_WORK_SIGNAL);
     for (;;) {
+        if (thread_must_end(thread))
+            thread_exit(0);
+        if (process->stopped)
+            stop_wait(process);
         spinlock_lock(&process->lock);
         struct signal_info info = signal_take(thread);
         struct signal_action action = {0};

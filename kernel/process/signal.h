@@ -65,6 +65,12 @@ void signal_pending_clear(struct signal_pending *pending);
 /* Something is pending that the thread must act on. Takes no lock: a hint that signal_deliver() confirms. */
 bool signal_is_pending(const struct thread *thread);
 
+/* The thread is about to be killed: even sleeps that no other signal ends are over. */
+bool signal_kills(const struct thread *thread);
+
+/* A thread has left the process: what waits for the process as a whole is for one of the others. Lock held. */
+void signal_pass_on_locked(struct process *process);
+
 /* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
 void signal_deliver(struct trap_frame *frame);
 

@@ -8,6 +8,7 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
 #include "kernel/process/process.h"
+#include "kernel/process/run_queue.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/thread_internal.h"
 
@@ -37,6 +38,8 @@ static struct thread *thread_make(size_t fpu_size)
     thread->kernel_stack_top = thread->kernel_stack + KERNEL_STACK_SIZE;
     thread->state = THREAD_BLOCKED;
     thread->cpu = cpu_current();
+    thread->affinity = CPU_MASK_ALL;
+    run_queue_weigh(thread, 0);
     if (fpu_size)
         thread->fpu_state = (void *)(((uintptr_t)(thread + 1) + 63) & ~(uintptr_t)63);
     return thread;
@@ -83,6 +86,9 @@ struct thread *thread_make_user(const struct trap_frame *frame, const struct thr
         thread->fs_base = parent->fs_base;
         thread->gs_base = parent->gs_base;
         thread->signals.blocked = parent->signals.blocked;
+        thread->affinity = parent->affinity;
+        thread->policy = parent->policy;
+        run_queue_weigh(thread, parent->nice);
         memcpy(thread->name, parent->name, sizeof(thread->name));
     } else {
         fpu_state_init(thread->fpu_state);

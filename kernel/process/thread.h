@@ -9,32 +9,48 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "kernel/debug/cpu_local.h"
+#include "kernel/cpu/cpus.h"
 #include "kernel/debug/trap_frame.h"
+#include "kernel/lib/tree.h"
 #include "kernel/process/signal.h"
 #include "paging/types.h"
 
+struct address_space;
 struct process;
 
 enum thread_state {
-    THREAD_RUNNABLE, /* on a run queue */
+    THREAD_RUNNABLE, /* on a run queue, or on its way to one */
     THREAD_RUNNING,
     THREAD_BLOCKED, /* waits for thread_wake() */
     THREAD_DEAD,    /* never runs again; freed by whoever runs next on its CPU */
 };
 
+enum thread_sleep {
+    SLEEP_DEEP,          /* nothing else */
+    SLEEP_KILLABLE,      /* the end of its process */
+    SLEEP_INTERRUPTIBLE, /* any signal that it must act on */
+};
+
 struct thread {
     int tid;
     struct process *process;
+    struct address_space *space; /* what is loaded when it runs; NULL: the kernel's own tables */
     TAILQ_ENTRY(thread) sibling; /* process->lock */
+    LIST_ENTRY(thread) by_tid;   /* process_tree_lock */
 
-    /* Run queue's lock. */
+    /* The lock of its CPU's run queue. */
     enum thread_state state;
-    bool wake_pending;  /* woken before it slept: the next block returns at once */
-    bool interruptible; /* sleeps in a way that signals end */
-    TAILQ_ENTRY(thread) run_link;
+    bool queued;              /* in the queue's tree */
+    bool wake_pending;        /* woken before it slept: the next block returns at once */
+    enum thread_sleep sleep;  /* what ends its sleep beside thread_wake() */
+    struct cpu *cpu;          /* whose queue it is on or runs on, or ran on last */
+    struct cpu_mask affinity; /* where it may run */
+    RB_ENTRY(thread) run_node;
+    uint64_t virtual_time; /* run_queue.h */
+    uint32_t weight;
+    int nice;
+    int policy;         /* SCHED_OTHER, SCHED_BATCH or SCHED_IDLE */
     uint64_t slice_end; /* clock_now() when its turn is over */
-    struct cpu *cpu;    /* whose queue it is on or runs on */
 
     /* Switched by thread_switch(). */
     vaddr_t kernel_stack; /* lowest address, above the guard */

@@ -69,18 +69,23 @@ static void wake_timer_expired(struct timer *timer)
     thread_wake(((struct wake_timer *)timer)->thread);
 }
 
-void wait_sleep(struct spinlock *lock, uint64_t deadline, bool interruptible)
+void wait_block(struct spinlock *lock, uint64_t deadline, enum thread_sleep sleep)
 {
     struct thread *self = thread_current();
     struct wake_timer timer = {.timer.expired = wake_timer_expired, .thread = self};
 
-    self->interruptible = interruptible;
+    self->sleep = sleep;
     if (deadline != UINT64_MAX)
         timer_add(&timer.timer, deadline);
     thread_block(lock);
     if (deadline != UINT64_MAX)
         timer_remove(&timer.timer);
-    self->interruptible = false;
+    self->sleep = SLEEP_DEEP;
+}
+
+void wait_sleep(struct spinlock *lock, uint64_t deadline, enum thread_sleep sleep)
+{
+    wait_block(lock, deadline, sleep);
     spinlock_lock(lock);
 }
 

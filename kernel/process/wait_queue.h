@@ -10,8 +10,7 @@
 #include <sys/queue.h>
 
 #include "kernel/debug/spinlock.h"
-
-struct thread;
+#include "kernel/process/thread.h"
 
 struct wait_entry {
     TAILQ_ENTRY(wait_entry) link;
@@ -37,10 +36,10 @@ void wait_queue_init(struct wait_queue *queue);
 void wait_queue_wake_all(struct wait_queue *queue);
 void wait_queue_wake_one(struct wait_queue *queue);
 
-/* The three steps of a sleep; use wait_event(). wait_sleep() releases `lock`, sleeps unless it was woken already, takes `lock` again. A signal that the thread
- * must act on wakes it too, unless it is uninterruptible; `deadline` is a clock_now() value, UINT64_MAX for none. */
+/* The three steps of a sleep; use wait_event(). wait_sleep() releases `lock`, sleeps unless it was woken already, takes `lock` again. `sleep` says
+ * which signals wake it too; `deadline` is a clock_now() value, UINT64_MAX for none. */
 void wait_begin(struct wait_queue *queue, struct wait_entry *entry);
-void wait_sleep(struct spinlock *lock, uint64_t deadline, bool interruptible);
+void wait_sleep(struct spinlock *lock, uint64_t deadline, enum thread_sleep sleep);
 void wait_end(struct wait_queue *queue, struct wait_entry *entry);
 
 /* A signal is pending that the current thread must act on before it sleeps any longer. */
@@ -62,7 +61,7 @@ bool wait_interrupted(void);
                 break;                                                                                       \
             }                                                                                                \
             wait_begin(queue, &wait_entry_);                                                                 \
-            wait_sleep(lock, deadline, true);                                                                \
+            wait_sleep(lock, deadline, SLEEP_INTERRUPTIBLE);                                                 \
             wait_end(queue, &wait_entry_);                                                                   \
         }                                                                                                    \
         wait_error_;                                                                                         \
@@ -70,5 +69,8 @@ bool wait_interrupted(void);
 #define wait_event(queue, lock, condition) wait_event_until(queue, lock, condition, UINT64_MAX)
 
 bool wait_deadline_passed(uint64_t deadline);
+
+/* The sleep alone, for who keeps a list of his own: releases `lock`, under which he has entered himself, and does not take it again. */
+void wait_block(struct spinlock *lock, uint64_t deadline, enum thread_sleep sleep);
 
 #endif

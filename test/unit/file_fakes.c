@@ -193,11 +193,11 @@ void wait_begin(struct wait_queue *queue, struct wait_entry *entry)
     TAILQ_INSERT_TAIL(&queue->waiters, entry, link);
 }
 
-void wait_sleep(struct spinlock *lock, uint64_t deadline, bool interruptible)
+void wait_sleep(struct spinlock *lock, uint64_t deadline, enum thread_sleep sleep)
 {
     REQUIRE(spinlocks_held == 1 && spinlock_held(lock), "the caller's lock is the only one");
     REQUIRE(mutex_ranks_held == 0, "nothing sleeps for an event with a mutex");
-    (void)interruptible;
+    (void)sleep;
     fake_sleeps++;
     spinlock_unlock(lock);
     woken = false;

@@ -1,0 +1,112 @@
+/* See run_queue.h. */
+#include "kernel/process/run_queue.h"
+
+#include <stddef.h>
+
+/* Weights of nice -20 .. 19: each step is a factor of about 1.25, so that one step is worth a tenth of the CPU between two threads; 1024 is nice 0 (Linux's table,
+ * Documentation/scheduler/sched-nice-design). */
+#define WEIGHT_NORMAL 1024u
+static const uint32_t weights[NICE_MAX - NICE_MIN + 1] = {
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
+    3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
+    172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15,
+};
+
+/* Who has slept may run before the others by so much virtual time, not by all that it slept. */
+#define SLEEPER_CREDIT INT64_C(3000000)
+
+static int thread_compare(const struct thread *left, const struct thread *right)
+{
+    int64_t difference = (int64_t)(left->virtual_time - right->virtual_time);
+
+    if (difference != 0)
+        return difference < 0 ? -1 : 1;
+    return left < right ? -1 : left > right;
+}
+
+RB_GENERATE_STATIC(thread_tree, thread, run_node, thread_compare)
+
+void run_queue_init(struct run_queue *queue)
+{
+    *queue = (struct run_queue){.lock = SPINLOCK_INIT(LOCK_RUN_QUEUE, "run queue")};
+    RB_INIT(&queue->threads);
+}
+
+void run_queue_weigh(struct thread *thread, int nice)
+{
+    thread->nice = nice;
+    thread->weight = weights[nice - NICE_MIN];
+}
+
+uint64_t run_queue_virtual(const struct thread *thread, uint64_t nanoseconds)
+{
+    return thread->weight == WEIGHT_NORMAL ? nanoseconds : nanoseconds * WEIGHT_NORMAL / thread->weight;
+}
+
+void run_queue_insert(struct run_queue *queue, struct thread *thread)
+{
+    thread->state = THREAD_RUNNABLE;
+    thread->queued = true;
+    RB_INSERT(thread_tree, &queue->threads, thread);
+    __atomic_store_n(&queue->count, queue->count + 1, __ATOMIC_RELAXED);
+}
+
+void run_queue_take(struct run_queue *queue, struct thread *thread)
+{
+    RB_REMOVE(thread_tree, &queue->threads, thread);
+    thread->queued = false;
+    __atomic_store_n(&queue->count, queue->count - 1, __ATOMIC_RELAXED);
+}
+
+struct thread *run_queue_first(struct run_queue *queue)
+{
+    return RB_MIN(thread_tree, &queue->threads);
+}
+
+void run_queue_enter(struct run_queue *queue, struct thread *thread)
+{
+    int64_t relative = (int64_t)thread->virtual_time;
+
+    if (relative < -SLEEPER_CREDIT)
+        relative = -SLEEPER_CREDIT;
+    thread->virtual_time = queue->least + (uint64_t)relative;
+    __atomic_store_n(&queue->load, queue->load + thread->weight, __ATOMIC_RELAXED);
+    run_queue_insert(queue, thread);
+}
+
+void run_queue_leave(struct run_queue *queue, struct thread *thread)
+{
+    __atomic_store_n(&queue->load, queue->load - thread->weight, __ATOMIC_RELAXED);
+}
+
+void run_queue_detach(const struct run_queue *queue, struct thread *thread)
+{
+    thread->virtual_time -= queue->least;
+}
+
+struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t weight_most)
+{
+    struct thread *thread;
+
+    RB_FOREACH_REVERSE(thread, thread_tree, &queue->threads)
+    if (thread->weight <= weight_most && cpu_mask_has(&thread->affinity, id))
+        return thread;
+    return NULL;
+}
+
+void run_queue_advance(struct run_queue *queue, const struct thread *running)
+{
+    const struct thread *first = run_queue_first(queue);
+    uint64_t least;
+
+    if (running == NULL && first == NULL)
+        return;
+    if (first == NULL)
+        least = running->virtual_time;
+    else if (running == NULL || (int64_t)(first->virtual_time - running->virtual_time) < 0)
+        least = first->virtual_time;
+    else
+        least = running->virtual_time;
+    if ((int64_t)(least - queue->least) > 0)
+        queue->least = least;
+}

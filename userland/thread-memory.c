@@ -1,0 +1,204 @@
+/* Threads in one address space: after munmap or mprotect returns, no CPU uses the old translation; faults of several threads in one page; fork and copy-on-write beside running threads. */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "userland/check.h"
+
+#define PAGE    4096L
+#define HAMMERS 3
+#define ROUNDS  40
+
+static uint8_t *volatile target;
+static atomic_int phase; /* even: the page may be written; odd: it has been taken away */
+static atomic_int stop, wrong;
+static __thread sigjmp_buf escape;
+
+static void fault(int signal)
+{
+    (void)signal;
+    siglongjmp(escape, 1);
+}
+
+/* Write all the time. A write that succeeds although the page had been taken away before it began, and was so after it, used an old translation. */
+static void *hammer(void *argument)
+{
+    (void)argument;
+    while (!atomic_load(&stop)) {
+        int before = atomic_load(&phase);
+        if (sigsetjmp(escape, 1) != 0)
+            continue;
+        *(volatile uint8_t *)(target + 8) = 1;
+        int after = atomic_load(&phase);
+        if (before == after && before % 2 == 1)
+            atomic_fetch_add(&wrong, 1);
+    }
+    return NULL;
+}
+
+static void run(const char *what, void (*take)(void), void (*give)(void))
+{
+    pthread_t threads[HAMMERS];
+    atomic_store(&stop, 0);
+    atomic_store(&wrong, 0);
+    atomic_store(&phase, 0);
+    for (int i = 0; i < HAMMERS; i++)
+        pthread_create(&threads[i], NULL, hammer, NULL);
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int j = 0; j < 3; j++)
+            sched_yield();
+        take();
+        atomic_fetch_add(&phase, 1);
+        for (volatile int j = 0; j < 200; j++)
+            continue;
+        atomic_fetch_add(&phase, 1);
+        give();
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < HAMMERS; i++)
+        pthread_join(threads[i], NULL);
+    check_result(what, wrong, 0);
+}
+
+static void map(void)
+{
+    if (mmap(target, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != target)
+        atomic_fetch_add(&wrong, 1);
+}
+
+static void unmap(void)
+{
+    munmap(target, PAGE);
+}
+
+static void protect(void)
+{
+    mprotect(target, PAGE, PROT_READ);
+}
+
+static void unprotect(void)
+{
+    mprotect(target, PAGE, PROT_READ | PROT_WRITE);
+}
+
+/* The frame of an unmapped page may be anybody's: what the hammers write must never be seen in a fresh one. */
+static void reuse(void)
+{
+    int dirty = 0;
+    for (int round = 0; round < 4; round++) {
+        uint8_t *fresh = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        for (int i = 0; i < 16; i++)
+            dirty += fresh[i * PAGE + 8] != 0;
+        for (int i = 0; i < 16; i++)
+            fresh[i * PAGE] = 1;
+        for (int i = 0; i < 16; i++)
+            dirty += fresh[i * PAGE + 8] != 0;
+        munmap(fresh, 16 * PAGE);
+    }
+    if (dirty != 0)
+        atomic_fetch_add(&wrong, dirty);
+}
+
+static void unmap_and_reuse(void)
+{
+    munmap(target, PAGE);
+    reuse();
+}
+
+/* --- the same pages touched by all --- */
+
+static uint8_t *common;
+static pthread_barrier_t barrier;
+
+static void *touch(void *argument)
+{
+    intptr_t number = (intptr_t)argument;
+    for (int round = 0; round < 20; round++) {
+        pthread_barrier_wait(&barrier);
+        for (int page = 0; page < 32; page++)
+            common[page * PAGE + number] = (uint8_t)(round + number + 1);
+        pthread_barrier_wait(&barrier);
+        for (int page = 0; page < 32; page++)
+            for (int i = 0; i < 4; i++)
+                if (common[page * PAGE + i] != (uint8_t)(round + i + 1))
+                    atomic_fetch_add(&wrong, 1);
+        pthread_barrier_wait(&barrier);
+        if (number == 0)
+            madvise(common, 32 * PAGE, MADV_NORMAL);
+        if (number == 0)
+            mmap(common, 32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    }
+    return NULL;
+}
+
+static void together(void)
+{
+    pthread_t threads[4];
+    atomic_store(&wrong, 0);
+    common = mmap(NULL, 32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_barrier_init(&barrier, NULL, 4);
+    for (intptr_t i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, touch, (void *)i);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    check_result("bytes lost when four threads touch the same new pages", wrong, 0);
+}
+
+/* --- a child's memory stands still although the parent's threads write on --- */
+
+static volatile uint64_t *counters;
+
+static void *counting(void *argument)
+{
+    volatile uint64_t *counter = counters + (intptr_t)argument * 512;
+    while (!atomic_load(&stop))
+        ++*counter;
+    return NULL;
+}
+
+static void forks(void)
+{
+    pthread_t threads[2];
+    int bad = 0;
+    counters = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    atomic_store(&stop, 0);
+    for (intptr_t i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, counting, (void *)i);
+    for (int round = 0; round < 20; round++) {
+        pid_t child = fork();
+        if (child == 0) {
+            uint64_t first = counters[0], second = counters[512];
+            for (int i = 0; i < 20; i++)
+                sched_yield();
+            _exit(first == counters[0] && second == counters[512] ? 0 : 1);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        bad += status != 0;
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    check_result("children whose memory changed under them", bad, 0);
+}
+
+int main(void)
+{
+    struct sigaction action = {.sa_handler = fault, .sa_flags = SA_NODEFER};
+    check_begin("thread-memory");
+    sigaction(SIGSEGV, &action, NULL);
+    target = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    run("writes through an old translation after munmap", unmap, map);
+    run("writes through an old translation after mprotect", protect, unprotect);
+    run("writes into frames that were given to others", unmap_and_reuse, map);
+    together();
+    forks();
+    return check_verdict();
+}
