@@ -170,6 +170,8 @@ struct address_space *space_fork(struct address_space *parent)
     child->break_end = parent->break_end;
     child->stack_end = parent->stack_end;
     child->stack_limit = parent->stack_limit;
+    child->arguments_start = parent->arguments_start;
+    child->arguments_end = parent->arguments_end;
     child->pages_mapped = parent->pages_mapped;
     struct region *region = region_find_from(&parent->regions, 0);
     for (; region != NULL && error == 0; region = region_next(region)) {

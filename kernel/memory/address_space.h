@@ -23,13 +23,14 @@ struct address_space {
     struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
     struct region_tree regions;
-    vaddr_t map_base;               /* mmap looks for room downwards from here */
-    vaddr_t break_start, break_end; /* the heap of brk() */
-    vaddr_t stack_end;              /* top of the main stack */
-    uint64_t stack_limit;           /* bytes it may grow to */
-    uint64_t pages_resident;        /* leaves in the table */
-    uint64_t pages_mapped;          /* bytes of regions / PAGE_SIZE */
-    uint64_t faults;                /* pages filled in or copied */
+    vaddr_t map_base;                       /* mmap looks for room downwards from here */
+    vaddr_t break_start, break_end;         /* the heap of brk() */
+    vaddr_t stack_end;                      /* top of the main stack */
+    uint64_t stack_limit;                   /* bytes it may grow to */
+    vaddr_t arguments_start, arguments_end; /* the strings of argv as exec put them there */
+    uint64_t pages_resident;                /* leaves in the table */
+    uint64_t pages_mapped;                  /* bytes of regions / PAGE_SIZE */
+    uint64_t faults;                        /* pages filled in or copied */
 };
 
 /* An empty space with the kernel half, one reference. NULL: no memory. */

@@ -298,6 +298,9 @@ void frame_statistics(struct frame_statistics *statistics)
         buddy_frames + frame_chunk_untouched + __atomic_load_n(&cached_frames, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
     frame_each_chunk(chunk_count, statistics);
+    statistics->memory = statistics->free;
+    for (unsigned owner = FRAME_KERNEL; owner < FRAME_DEVICE; owner++)
+        statistics->memory += statistics->owned[owner];
 }
 
 bool frame_plenty(void)
