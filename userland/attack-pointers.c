@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -94,6 +95,8 @@ static const struct attack {
     {"readlink of", SYS_readlink, READS, {POINTER, BUFFER, 64}},
     {"readlink into", SYS_readlink, WRITES, {PROGRAM, POINTER, 64}},
     {"getdents64", SYS_getdents64, WRITES, {FOLDER, POINTER, 512}},
+    {"prctl name from", SYS_prctl, READS, {PR_SET_NAME, POINTER}},
+    {"prctl name into", SYS_prctl, WRITES, {PR_GET_NAME, POINTER}},
     {"arch_prctl", SYS_arch_prctl, WRITES, {ARCH_GET_FS, POINTER}},
     {"getrandom", SYS_getrandom, WRITES | PARTIAL, {POINTER, 16, 0}},
     {"futex", SYS_futex, READS | PARTIAL, {POINTER, FUTEX_WAIT, 12345, 0}},

@@ -3,7 +3,7 @@
 and the aim.
 
 Guest time goes by instructions, 64 ns each, and the TSC counts nanoseconds of it: a difference of two
-readings over 64 is the exact number of instructions between them, the same at every run. Timer interrupts,
+readings over 64 is the exact number of instructions between them, however busy the host is. Timer interrupts,
 too, come 64 times as often per instruction as they would at one nanosecond; medians leave them out, and
 --exact does without them, at the price of firmware that takes half a minute. REP string instructions count
 once an iteration, so the processor is one without ERMS and FSRM, for which kernels clear and copy in 64-bit
