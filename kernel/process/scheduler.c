@@ -63,7 +63,7 @@ static void account(struct cpu *cpu, uint64_t now)
 static struct thread *choose(struct cpu *cpu, struct thread *from)
 {
     struct run_queue *queue = cpu->run_queue;
-    struct thread *first = run_queue_first(queue);
+    struct thread *first = queue->first;
     bool goes_on = from->state == THREAD_RUNNING && from != cpu->idle;
 
     if (goes_on && !cpu_mask_has(&from->affinity, cpu->id)) {
@@ -77,9 +77,10 @@ static struct thread *choose(struct cpu *cpu, struct thread *from)
         return goes_on ? from : cpu->idle;
     if (goes_on && (int64_t)(from->virtual_time - first->virtual_time) <= 0)
         return from;
-    run_queue_take(queue, first);
     if (goes_on)
-        run_queue_insert(queue, from);
+        run_queue_exchange(queue, from);
+    else
+        run_queue_take(queue, first);
     return first;
 }
 
@@ -305,7 +306,7 @@ void scheduler_yield(void)
     uint64_t now = clock_now();
 
     account(cpu, now);
-    struct thread *first = run_queue_first(cpu->run_queue);
+    struct thread *first = cpu->run_queue->first;
     if (first != NULL && (int64_t)(first->virtual_time - self->virtual_time) >= 0)
         self->virtual_time = first->virtual_time + 1;
     run_queue_advance(cpu->run_queue, self);
