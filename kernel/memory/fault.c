@@ -229,7 +229,8 @@ enum space_fault space_fault_reason(struct address_space *space, const struct tr
     else if (region_refuses(region, frame, address))
         reason = SPACE_FAULT_REFUSED;
     else
-        reason = fault_locked(space, address, access_of(frame->error)); /* another thread may have mended it */
+        reason =
+            fault_locked(space, address, access_of(frame->error)); /* another thread may have mended it */
     mutex_unlock(&space->mutex);
     return reason;
 }
