@@ -12,6 +12,7 @@
 #include "kernel/cpu/cpus.h"
 #include "kernel/cpu/mutex.h"
 #include "kernel/memory/region.h"
+#include "kernel/memory/tlb_tag.h"
 #include "kernel/memory/user_copy.h"
 #include "paging/paging.h"
 
@@ -20,6 +21,7 @@ struct address_space {
     uint32_t references;            /* atomic */
     uint64_t visited;               /* spaces_lock: number of the last pass over all spaces that has met it */
     struct mutex mutex;
+    struct tlb_version version;
     struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
     struct region_tree regions;
@@ -43,7 +45,7 @@ void space_get(struct address_space *space);
 /* A copy for fork: the same regions; private pages are shared until either writes. NULL: no memory, nothing changed but that the parent's pages may be write-protected. */
 must_check struct address_space *space_fork(struct address_space *parent);
 
-/* Load the space's tables on this CPU (NULL: the kernel's own). Interrupts off or a thread that cannot move. */
+/* Load the space's tables on this CPU (NULL: the kernel's own). Interrupts off. */
 void space_activate(struct address_space *space);
 
 /* --- changing what is promised; addresses are page-aligned, sizes in bytes and rounded up --- */
