@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 
 #include "kernel/controls.h"
+#include "kernel/cpu/registers.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/selftest.h"
@@ -15,6 +16,7 @@
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/kernel_space.h"
 #include "kernel/memory/memory_check.h"
 #include "kernel/process/exec.h"
 #include "kernel/process/scheduler.h"
@@ -80,6 +82,7 @@ static uint64_t frames_free_now(void)
 
 static void memory_note(void)
 {
+    kernel_stacks_drop_cached();
     frames_free = frames_free_now();
     heap_used = heap_bytes_used();
 }
@@ -87,6 +90,7 @@ static void memory_note(void)
 /* More in use than before, or something unaccounted for. */
 static const char *memory_worse(uint64_t *before, uint64_t *now)
 {
+    kernel_stacks_drop_cached();
     *before = heap_used;
     *now = heap_bytes_used();
     if (*now > *before)
@@ -108,6 +112,7 @@ static const char *memory_difference(uint64_t *before, uint64_t *now)
     const char *what = memory_worse(before, now);
 
     while (what != NULL && clock_now() < patience) {
+        cpu_relax();
         scheduler_yield();
         what = memory_worse(before, now);
     }

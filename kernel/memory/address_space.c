@@ -26,15 +26,18 @@ struct address_space *space_create(void)
     RB_INIT(&space->regions);
     space->stack_limit = STACK_LIMIT_DEFAULT;
     space->paging = kernel_paging;
-    if (paging_init(&space->paging) != 0) {
-        heap_free(space);
-        return NULL;
-    }
-    kernel_space_share(&space->paging);
+    /* The root and its place in the list appear at once, for memory_check(). */
     spinlock_lock(&spaces_lock);
-    LIST_INSERT_HEAD(&spaces, space, link);
+    int error = paging_init(&space->paging);
+    if (error == 0) {
+        kernel_space_share(&space->paging);
+        LIST_INSERT_HEAD(&spaces, space, link);
+    }
     spinlock_unlock(&spaces_lock);
-    return space;
+    if (error == 0)
+        return space;
+    heap_free(space);
+    return NULL;
 }
 
 void space_get(struct address_space *space)

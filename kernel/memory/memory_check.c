@@ -4,10 +4,8 @@
 #include <asm/errno.h>
 #include <stdarg.h>
 
-#include "kernel/cpu/cpus.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/spinlock.h"
-#include "kernel/device/clock.h"
 #include "kernel/memory/frame_internal.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
@@ -15,15 +13,10 @@
 #include "kernel/memory/standstill.h"
 #include "kernel/memory/survey.h"
 
-#define REPORTS_MAX  16 /* lines; more are only counted */
-
-/* Looks at what another CPU may be in the middle of, and the time it gets in between. */
-#define RACING_TRIES 8
-#define RACING_DELAY UINT64_C(500000)
+#define REPORTS_MAX 16 /* lines; more are only counted */
 
 static struct {
     unsigned violations;
-    bool silent;
     struct address_space *space;
     uint64_t resident, mapped; /* of `space` */
     vaddr_t region_end;
@@ -35,7 +28,7 @@ static void violation(const char *format, ...)
 {
     va_list arguments;
 
-    if (check.violations++ >= REPORTS_MAX || check.silent)
+    if (check.violations++ >= REPORTS_MAX)
         return;
     va_start(arguments, format);
     log_vline(LOG_ERROR, format, arguments);
@@ -202,8 +195,8 @@ static void chunk_check(struct frame *first, uint64_t count, void *context)
     }
 }
 
-/* One check, with all other CPUs standing still. -EAGAIN: somebody is in the middle of a change, or checks too. */
-static int check_once(bool silent)
+/* All other CPUs stand still where their interrupts are on. What they were doing to a space they do under its mutex, to all else under a spinlock; so what is found wrong is wrong. */
+int memory_check(void)
 {
     struct survey survey = {
         .table = table_check, .region = region_check, .page = page_check, .shared = shared_check};
@@ -215,7 +208,6 @@ static int check_once(bool silent)
         return -EAGAIN;
     }
     check.violations = 0;
-    check.silent = silent;
     check.space = NULL;
     check.free_listed = 0;
     frame_each_chunk(chunk_clear, NULL);
@@ -232,22 +224,8 @@ static int check_once(bool silent)
     int violations = (int)check.violations;
     standstill_end();
     interrupts_restore(enabled);
-    return quiet ? violations : -EAGAIN;
-}
-
-/* Another CPU that was stopped between two steps without a lock, a table made but not linked yet, is no violation: what is, stays. */
-int memory_check(void)
-{
-    unsigned tries = cpu_count_now() > 1 ? RACING_TRIES : 1;
-    int violations = 0;
-
-    while (tries-- > 0) {
-        violations = check_once(tries > 0);
-        if (violations <= 0)
-            return violations;
-        if (tries > 0)
-            clock_delay(RACING_DELAY);
-    }
+    if (!quiet)
+        return -EAGAIN;
     if (violations > REPORTS_MAX)
         log_error("memory: %d violations in all", violations);
     return violations;

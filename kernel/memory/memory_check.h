@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-/* The number of violations, or -EAGAIN when some address space was being changed. Thread context; other CPUs must not change memory meanwhile. */
+/* The number of violations, or -EAGAIN when some address space was being changed, or another CPU checks. Thread context, no spinlock held; other CPUs are made to stand still. */
 int memory_check(void);
 
 #endif

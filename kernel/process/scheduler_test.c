@@ -68,7 +68,7 @@ SELFTEST(scheduler_block_sleeps_until_woken)
     CHECK_EQ(test_threads_start("sleeper", 1, sleep_once), 0);
     uint64_t patience = clock_now() + TEST_PATIENCE;
     while (sleeper_seen() == NULL && clock_now() < patience)
-        scheduler_yield();
+        test_pause();
     for (unsigned i = 0; i < 10; i++)
         scheduler_yield();
     unsigned early = __atomic_load_n(&woken, __ATOMIC_RELAXED);
