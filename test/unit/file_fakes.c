@@ -435,6 +435,11 @@ void signal_send_process(struct process *to, const struct signal_info *info)
     fake_signal = info->signal;
 }
 
+void signal_block(signal_set mask)
+{
+    thread.signals.blocked = mask;
+}
+
 int process_each(int (*visit)(struct process *process, void *context), void *context)
 {
     REQUIRE(spinlocks_held == 0, "the process tree's lock comes first");
