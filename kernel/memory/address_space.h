@@ -42,6 +42,12 @@ must_check struct address_space *space_create(void);
 void space_put(struct address_space *space);
 void space_get(struct address_space *space);
 
+/* Others than the caller have a reference: processes that share the memory, or somebody who looks at it. */
+static inline bool space_shared(const struct address_space *space)
+{
+    return __atomic_load_n(&space->references, __ATOMIC_RELAXED) > 1;
+}
+
 /* A copy for fork: the same regions; private pages are shared until either writes. NULL: no memory, nothing changed but that the parent's pages may be write-protected. */
 must_check struct address_space *space_fork(struct address_space *parent);
 

@@ -223,19 +223,23 @@ static void tell(struct cpu *cpu, struct thread *thread)
 
 void thread_place(struct thread *thread, struct run_queue *locked)
 {
-    struct cpu *cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
-    struct run_queue *queue = cpu->run_queue;
+    struct cpu *cpu;
 
-    if (queue != locked) {
+    /* Its affinity may change while no queue is locked: then another is chosen. */
+    do {
+        cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
+        if (cpu->run_queue == locked)
+            break;
         thread->state = THREAD_RUNNABLE; /* from here on nobody else puts it anywhere */
         __atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELEASE);
         if (locked != NULL)
             spinlock_unlock(&locked->lock);
-        spinlock_lock(&queue->lock);
-    }
-    run_queue_enter(queue, thread);
+        locked = cpu->run_queue;
+        spinlock_lock(&locked->lock);
+    } while (!cpu_mask_has(&thread->affinity, cpu->id));
+    run_queue_enter(locked, thread);
     tell(cpu, thread);
-    spinlock_unlock(&queue->lock);
+    spinlock_unlock(&locked->lock);
 }
 
 void thread_enter(struct thread *thread)
@@ -243,6 +247,10 @@ void thread_enter(struct thread *thread)
     struct cpu *cpu = thread->cpu;
 
     spinlock_lock(&cpu->run_queue->lock);
+    if (!cpu_mask_has(&thread->affinity, cpu->id)) {
+        thread_place(thread, cpu->run_queue);
+        return;
+    }
     run_queue_enter(cpu->run_queue, thread);
     tell(cpu, thread);
     spinlock_unlock(&cpu->run_queue->lock);
@@ -326,6 +334,17 @@ void scheduler_exit(void)
     cpu->current->state = THREAD_DEAD;
     stop_running(cpu);
     __builtin_unreachable();
+}
+
+uint64_t thread_run_time(struct thread *thread)
+{
+    struct run_queue *queue = queue_lock_of(thread);
+    uint64_t time = thread->run_time, now = clock_now();
+
+    if (thread->state == THREAD_RUNNING && now > thread->time_stamp)
+        time += now - thread->time_stamp;
+    spinlock_unlock(&queue->lock);
+    return time;
 }
 
 unsigned scheduler_runnable(void)

@@ -63,6 +63,15 @@ void signal_pending_clear(struct signal_pending *pending)
     pending_drop(pending, ~UINT64_C(0));
 }
 
+void signal_actions_reset(struct process *process)
+{
+    for (unsigned i = 0; i < SIGNAL_MAX; i++) {
+        struct signal_action *action = &process->actions.action[i];
+        *action = (struct signal_action){.handler = action->handler == HANDLER_IGNORE ? HANDLER_IGNORE
+                                                                                      : HANDLER_DEFAULT};
+    }
+}
+
 static bool action_ignores(const struct process *process, int signal)
 {
     uint64_t handler = process->actions.action[signal - 1].handler;

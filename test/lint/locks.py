@@ -26,10 +26,10 @@ def check() -> tuple[list[str], int]:
         checked += len(source)
         if source != sorted(source, key=lambda entry: entry[1]):
             faults.append(f"{path}: enum {name} is not in the order of its ranks")
-        for lock, rank in set(source) - set(page):
-            faults.append(f"{PAGE}: {lock} with rank {rank} is missing")
-        for lock, rank in set(page) - set(source):
-            faults.append(f"{PAGE}: {lock} has no rank {rank} in {path}")
+        faults += [f"{PAGE}: {lock}, rank {rank}, is missing"
+                   for lock, rank in source if (lock, rank) not in page]
+        faults += [f"{PAGE}: {lock} has no rank {rank} in {path}"
+                   for lock, rank in page if (lock, rank) not in source]
         if not faults and source != page:
             faults.append(f"{PAGE}: the rows of {prefix}* are not in the order of {path}")
     return faults, checked
