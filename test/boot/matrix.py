@@ -138,9 +138,6 @@ ROWS = [
     boots("memory-above-4g", memory="8G"),
     boots("memory-mostly-high", machine="q35,max-ram-below-4g=256M", memory="4G"),
     boots("memory-512g", memory="512G"),
-    boots("memory-fails", words="fail=frame,random,1,1 end=reboot", debug_exit=False,
-          extra=["-action", "reboot=reset"],
-          until="memory is exhausted: killing first(?s:.*)quire: exit signal 9"),
     # Processors
     boots("cpu-no-1g-pages", cpu="max,pdpe1gb=off", memory="8G"),
     boots("cpu-36-physical-bits", cpu="max,phys-bits=36", memory="8G"),
