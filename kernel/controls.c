@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "kernel/device/screen.h"
 #include "kernel/file/proc_sys.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/options.h"
@@ -46,6 +47,18 @@ static int memory_free_read(char **text, size_t *length)
     return text_give(text, length, lines, size);
 }
 
+static int screen_read(char **text, size_t *length)
+{
+    struct screen_statistics sent;
+    char lines[TEXT_MAX];
+
+    screen_statistics(&sent);
+    return text_give(text, length, lines,
+                     snprintf(lines, sizeof(lines),
+                              "rows %u\ncolumns %u\npictures %lu\ncells %lu\nbytes %lu\n", screen_rows(),
+                              screen_columns(), sent.pictures, sent.cells, sent.bytes));
+}
+
 static int fail_frame_read(char **text, size_t *length)
 {
     char line[32];
@@ -67,6 +80,7 @@ void controls_register(void)
 {
     static struct proc_text texts[] = {
         {.name = "memory_check", .read = memory_check_read},
+        {.name = "screen", .read = screen_read},
         {.name = "memory_free", .read = memory_free_read},
         {.name = "fail_frame", .read = fail_frame_read, .write = fail_frame_write},
     };
