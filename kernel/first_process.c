@@ -133,11 +133,23 @@ static int strings_add(struct exec_arguments *arguments, const char *string, uns
     return exec_arguments_add(arguments, string, strlen(string));
 }
 
+int first_process_environment(struct exec_arguments *arguments)
+{
+    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
+    size_t position = 0;
+    int error = 0;
+
+    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
+        error = strings_add(arguments, defaults[i], &arguments->environment_count);
+    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
+        error = strings_add(arguments, value, &arguments->environment_count);
+    return error;
+}
+
 /* argv and the environment of the first program; the program's path. */
 static const char *arguments_make(struct exec_arguments *arguments)
 {
-    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
-    size_t count, position = 0;
+    size_t count;
     char *const *words = option_arguments(&count);
     const char *path = option_value("init");
     int error = 0;
@@ -148,10 +160,8 @@ static const char *arguments_make(struct exec_arguments *arguments)
         error = strings_add(arguments, path, &arguments->argument_count);
     for (size_t i = 0; i < count && error == 0; i++)
         error = strings_add(arguments, words[i], &arguments->argument_count);
-    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
-        error = strings_add(arguments, defaults[i], &arguments->environment_count);
-    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
-        error = strings_add(arguments, value, &arguments->environment_count);
+    if (error == 0)
+        error = first_process_environment(arguments);
     if (error != 0)
         panic("the arguments of %s cannot be passed: error %d", path, -error);
     return path;
