@@ -233,9 +233,12 @@ void frame_users_text(const struct frame_range *range, struct text_buffer *text)
         .survey = {.table = table_look, .page = page_look}, .range = *range, .named_room = SPACES_MAX};
 
     look.named = heap_alloc(look.named_room * sizeof(look.named[0]));
-    if (look.named != NULL)
-        process_each(space_visit_name, &look);
-    if (look.named == NULL || !look_all(&look)) {
+    if (look.named == NULL) {
+        text->failed = true;
+        return;
+    }
+    process_each(space_visit_name, &look);
+    if (!look_all(&look)) {
         text->failed = true;
     } else {
         uses_sort(look.uses, look.count);
