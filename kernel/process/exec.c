@@ -193,6 +193,7 @@ static size_t pointers_fill(uint64_t *pointer, unsigned count, vaddr_t strings, 
     return at;
 }
 
+/* Also notes where the strings of argv are. */
 static void pointers_push(struct stack_builder *stack, const struct exec_arguments *arguments,
                           vaddr_t strings, struct auxiliary *vector)
 {
@@ -206,6 +207,8 @@ static void pointers_push(struct stack_builder *stack, const struct exec_argumen
     }
     table[0] = arguments->argument_count;
     size_t used = pointers_fill(table + 1, arguments->argument_count, strings, arguments->bytes);
+    stack->space->arguments_start = strings;
+    stack->space->arguments_end = strings + used;
     pointers_fill(table + 2 + arguments->argument_count, arguments->environment_count, strings + used,
                   arguments->bytes + used);
     /* argc is at a multiple of 16. */

@@ -29,6 +29,29 @@ struct process *process_create_first(void (*ended)(int status))
     return process;
 }
 
+struct process *process_create_apart(void (*ended)(int status))
+{
+    struct process *process = process_make();
+
+    if (process == NULL)
+        return NULL;
+    process->ended = ended;
+    if (process_enter(process, NULL) > 0)
+        return process;
+    process_put(process);
+    return NULL;
+}
+
+void process_drop_apart(struct process *process)
+{
+    process_release_parts(process);
+    spinlock_lock(&process_tree_lock);
+    process_leave_locked(process);
+    spinlock_unlock(&process_tree_lock);
+    process_put(process); /* the tree's */
+    process_put(process);
+}
+
 /* Will nobody wait for it? */
 static bool ignores_child(struct process *parent, const struct process *child)
 {
@@ -103,14 +126,17 @@ static void process_end(struct process *process)
     children_hand_over_locked(process);
     process->zombie = true;
     struct process *parent = process->parent;
-    bool reaped = parent != NULL && ignores_child(parent, process);
+    bool reaped = parent == NULL || ignores_child(parent, process);
     int code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
     process_notify_parent_locked(process, code, status & 0x7f ? status & 0x7f : status >> 8);
     if (reaped)
         process_leave_locked(process);
     spinlock_unlock(&process_tree_lock);
+    void (*ended)(int) = process->ended;
     if (reaped)
         process_put(process);
+    if (ended != NULL)
+        ended(status);
 }
 
 /* Out of the process's list; true: it was the last. */

@@ -76,6 +76,8 @@ struct process {
     uint64_t start_time; /* clock_now() */
     uint64_t run_time;   /* nanoseconds that its ended threads ran */
     uint64_t child_time; /* nanoseconds that waited-for descendants ran */
+
+    void (*ended)(int status); /* of a process apart; never changes */
 };
 
 static inline struct process *current_process(void)
@@ -100,6 +102,11 @@ int must_check process_fork(const struct trap_frame *frame, const struct process
 
 /* The first process: pid 1, no memory yet; process_exec_first() gives it a program. Its end is reported to `ended`. NULL: no memory. */
 must_check struct process *process_create_first(void (*ended)(int status));
+
+/* A process without a parent, in a session of its own, no memory yet; nobody waits for it. `ended` is called when it has ended and given everything back. A reference comes with it. NULL: no
+ * memory. Give up one that never got a program, with that reference. */
+must_check struct process *process_create_apart(void (*ended)(int status));
+void process_drop_apart(struct process *process);
 
 /* A new thread of the current process, which begins where the system call described by `frame` returns, with 0. `arguments` as above; those about processes have no meaning. Its id, or
  * -ENOMEM, -EAGAIN, -EINTR (the process ends). */

@@ -54,6 +54,8 @@ static void account(struct cpu *cpu, uint64_t now)
     if (running == cpu->idle)
         return;
     running->run_time += ran;
+    cpu->busy_time += ran;
+    cpu->busy_since = now;
     running->virtual_time += run_queue_virtual(running, ran);
 }
 
@@ -97,6 +99,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
         return;
     }
     to->time_stamp = now;
+    cpu->busy_since = to != cpu->idle ? now : 0;
     to->state = THREAD_RUNNING;
     cpu->current = to;
     if (cpu_count > 1)

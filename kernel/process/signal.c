@@ -273,3 +273,16 @@ void signal_deliver(struct trap_frame *frame)
     }
     signal_frame_done(frame);
 }
+
+void signal_block(signal_set mask)
+{
+    struct thread *thread = thread_current();
+
+    spinlock_lock(&thread->process->lock);
+    thread->signals.blocked = mask & ~CANNOT_BLOCK;
+    if (signal_is_pending(thread))
+        cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+    /* What is blocked from now on is for another thread. */
+    signal_pass_on_locked(thread->process);
+    spinlock_unlock(&thread->process->lock);
+}

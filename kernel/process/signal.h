@@ -85,4 +85,7 @@ void signal_pass_on_locked(struct process *process);
 /* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
 void signal_deliver(struct trap_frame *frame);
 
+/* Let `mask` be what the current thread blocks, but for SIGKILL and SIGSTOP; what that lets through is delivered on the way back to user mode. */
+void signal_block(signal_set mask);
+
 #endif
