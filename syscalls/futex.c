@@ -40,9 +40,8 @@ static long wait(uint64_t address, int operation, uint32_t value, uint64_t timeo
     if (error != 0)
         return error;
     error = futex_wait(address, scope, value, deadline, bitset);
-    /* Made again it would wait for the whole time again, unless that is a point in time. */
-    bool again = timeout == 0 || (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    return error == -EINTR && again ? -RESTART_CALL : error;
+    /* As on Linux, a wait of limited time is not made again. */
+    return error == -EINTR && timeout == 0 ? -RESTART_CALL : error;
 }
 
 long sys_futex(uint64_t address, int operation, uint32_t value, uint64_t timeout, uint64_t second,

@@ -15,7 +15,8 @@
 
 #define BUCKETS 256
 
-/* What a word is known by: `object` is an address space, or the backing of shared memory; `at` the address or the offset there. A reference to the backing is held. */
+/* What a word is known by: `object` is an address space, or what is behind shared memory: a file or the backing; `at` the address or the offset there. A reference to the
+ * backing is held. */
 struct futex_key {
     const void *object;
     uint64_t at;
@@ -70,7 +71,8 @@ static int key_make(vaddr_t address, enum futex_scope scope, struct futex_key *k
     if (region == NULL || !(region->protection & REGION_READ)) {
         error = -EFAULT;
     } else if (region->flags & REGION_SHARED && region->backing != NULL) {
-        key->object = key->backing = region->backing;
+        key->backing = region->backing;
+        key->object = key->backing->bytes != NULL ? key->backing->bytes : key->backing;
         key->at = region->offset + (address - region->start);
         backing_get(key->backing);
     }
@@ -236,7 +238,7 @@ int futex_wake(vaddr_t address, enum futex_scope scope, int most, uint32_t bitse
 }
 
 static void bucket_move(struct futex_bucket *from, const struct futex_key *key, struct futex_bucket *to,
-                        const struct futex_key *to_key, int most, int *moved)
+                        const struct futex_key *to_key, int most, int *moved, struct backing **released)
 {
     struct futex_waiter *waiter, *next;
 
@@ -249,14 +251,11 @@ static void bucket_move(struct futex_bucket *from, const struct futex_key *key, 
             continue;
         }
         TAILQ_REMOVE(&from->waiters, waiter, link);
-        /* The old key's backing stays: the one that moves puts it, or it is private and has none. */
         if (to_key->backing != NULL)
             backing_get(to_key->backing);
-        struct backing *old = waiter->key.backing;
+        if (waiter->key.backing != NULL)
+            backing_drop(waiter->key.backing, released);
         waiter->key = *to_key;
-        if (old != NULL)
-            __atomic_sub_fetch(&old->references, 1,
-                               __ATOMIC_ACQ_REL); /* `key` holds another: it is not the last */
         __atomic_store_n(&waiter->bucket, to, __ATOMIC_RELEASE);
         TAILQ_INSERT_TAIL(&to->waiters, waiter, link);
         ++*moved;
@@ -285,6 +284,7 @@ static void keys_put(struct futex_key key[2])
 int futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, int most, int move,
                   const uint32_t *expected)
 {
+    struct backing *released = NULL, *next;
     struct futex_key key[2];
     uint32_t found;
     int moved = 0;
@@ -309,10 +309,14 @@ int futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, int most,
         result = -EAGAIN;
     } else {
         result = most > 0 ? bucket_wake(from_bucket, &key[0], most, FUTEX_BITSET_MATCH_ANY) : 0;
-        bucket_move(from_bucket, &key[0], to_bucket, &key[1], move, &moved);
+        bucket_move(from_bucket, &key[0], to_bucket, &key[1], move, &moved, &released);
         result += moved;
     }
     buckets_unlock(from_bucket, to_bucket);
+    for (; released != NULL; released = next) {
+        next = released->next;
+        backing_put(released);
+    }
     keys_put(key);
     return result;
 }
