@@ -14,6 +14,7 @@
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
+#include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
@@ -132,11 +133,23 @@ static int strings_add(struct exec_arguments *arguments, const char *string, uns
     return exec_arguments_add(arguments, string, strlen(string));
 }
 
+int first_process_environment(struct exec_arguments *arguments)
+{
+    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
+    size_t position = 0;
+    int error = 0;
+
+    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
+        error = strings_add(arguments, defaults[i], &arguments->environment_count);
+    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
+        error = strings_add(arguments, value, &arguments->environment_count);
+    return error;
+}
+
 /* argv and the environment of the first program; the program's path. */
 static const char *arguments_make(struct exec_arguments *arguments)
 {
-    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
-    size_t count, position = 0;
+    size_t count;
     char *const *words = option_arguments(&count);
     const char *path = option_value("init");
     int error = 0;
@@ -147,13 +160,21 @@ static const char *arguments_make(struct exec_arguments *arguments)
         error = strings_add(arguments, path, &arguments->argument_count);
     for (size_t i = 0; i < count && error == 0; i++)
         error = strings_add(arguments, words[i], &arguments->argument_count);
-    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
-        error = strings_add(arguments, defaults[i], &arguments->environment_count);
-    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
-        error = strings_add(arguments, value, &arguments->environment_count);
+    if (error == 0)
+        error = first_process_environment(arguments);
     if (error != 0)
         panic("the arguments of %s cannot be passed: error %d", path, -error);
     return path;
+}
+
+/* `fail=`: from the first program's first instruction on. */
+static void failures_arm(void)
+{
+    size_t position = 0;
+
+    for (const char *value; (value = option_next("fail=", &position)) != NULL;)
+        if (failure_option(value) != 0)
+            log_error("options: fail=%s is not frame or heap, a comma, and N or random,SEED,ONE_IN", value);
 }
 
 static void program_start(void)
@@ -168,6 +189,7 @@ static void program_start(void)
     if (error != 0)
         panic("%s cannot be run: error %d", path, -error);
     exec_arguments_free(&arguments);
+    failures_arm();
 }
 
 static void start(void *argument)

@@ -37,7 +37,7 @@ long sys_sysinfo(struct sysinfo __user *to)
     frame_statistics(&frames);
     struct sysinfo info = {
         .uptime = (long)(clock_now() / NANOSECONDS),
-        .totalram = frames.total * PAGE_SIZE,
+        .totalram = frames.memory * PAGE_SIZE,
         .freeram = (frames.free + kernel_stacks_cached()) * PAGE_SIZE,
         .procs = (uint16_t)process_count(),
         .mem_unit = 1,

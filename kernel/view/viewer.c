@@ -215,7 +215,7 @@ static void serial_show(void)
 
 static void frame_show(void)
 {
-    struct usage *usage = usage_gather();
+    struct usage *usage = usage_gather(viewer.settings.virtual, viewer.settings.pid);
 
     if (usage == NULL)
         return;
