@@ -11,6 +11,7 @@
 #include "kernel/first_process.h"
 #include "kernel/keys.h"
 #include "kernel/lib/options.h"
+#include "kernel/lock_report.h"
 #include "kernel/machine.h"
 #include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
@@ -65,6 +66,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     process_faults_start();
     futex_start();
     syscall_start();
+    lock_report_start();
     processors_start(boot);
     viewer_start();
     keys_start();

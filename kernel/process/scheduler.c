@@ -204,6 +204,15 @@ static bool preempts(const struct cpu *cpu, const struct thread *thread)
     return (int64_t)(now - thread->virtual_time) > WAKE_ADVANTAGE;
 }
 
+/* Somebody waits now: the running thread's turn is to end in time, or at once when it has had more than one. This CPU, interrupts off. */
+static void slice_watch(struct cpu *cpu)
+{
+    if (cpu->current == cpu->idle || cpu->current->slice_end <= clock_now())
+        cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
+    else
+        timer_at_latest(cpu->current->slice_end);
+}
+
 /* Tell the CPU of a thread that came to wait in its queue, which is locked: it runs at once, or a turn is to end in time. */
 static void tell(struct cpu *cpu, struct thread *thread)
 {
@@ -215,7 +224,7 @@ static void tell(struct cpu *cpu, struct thread *thread)
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     } else if (cpu->run_queue->count == 1) {
         if (here)
-            timer_at_latest(cpu->current->slice_end);
+            slice_watch(cpu);
         else
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     }
@@ -377,7 +386,7 @@ static void reschedule_interrupt(struct trap_frame *frame, void *context)
     (void)context;
     lapic_end_of_interrupt();
     if (cpu->run_queue->count > 0)
-        timer_at_latest(cpu->current->slice_end);
+        slice_watch(cpu);
 }
 
 /* Interrupts are off between the look at the queue and HLT, so that no wake-up is slept through. */
