@@ -30,6 +30,7 @@ struct address_space {
     vaddr_t stack_end;              /* top of the main stack */
     uint64_t stack_limit;           /* bytes it may grow to */
     uint64_t pages_resident;        /* leaves in the table */
+    uint64_t tables;                /* table pages, the root included */
     uint64_t pages_mapped;          /* bytes of regions / PAGE_SIZE */
     uint64_t faults;                /* pages filled in or copied */
 };

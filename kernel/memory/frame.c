@@ -134,16 +134,9 @@ static struct frame *zeroed_take(void)
     return frame;
 }
 
-bool frame_zero_ahead(void)
+/* Keep a free frame that is all zeroes; false: there are enough. */
+static bool zeroed_keep(struct frame *frame)
 {
-    if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) >= ZEROED_MAX || !frame_plenty())
-        return false;
-    /* Not frame_alloc(): a failure that is injected is for those who need the frame. */
-    struct frame *frame = single_alloc();
-    if (frame == NULL)
-        return false;
-    frame_begin(frame, 0, FRAME_KERNEL);
-    page_clear(frame_pointer(frame));
     spinlock_lock(&zeroed.lock);
     bool room = zeroed.count < ZEROED_MAX;
     if (room) {
@@ -154,9 +147,35 @@ bool frame_zero_ahead(void)
         __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
     }
     spinlock_unlock(&zeroed.lock);
+    return room;
+}
+
+bool frame_zero_ahead(void)
+{
+    if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) >= ZEROED_MAX || !frame_plenty())
+        return false;
+    /* Not frame_alloc(): a failure that is injected is for those who need the frame. */
+    struct frame *frame = single_alloc();
+    if (frame == NULL)
+        return false;
+    frame_begin(frame, 0, FRAME_KERNEL);
+    page_clear(frame_pointer(frame));
+    bool room = zeroed_keep(frame);
     if (!room)
         frame_put(frame);
     return room;
+}
+
+uint64_t frame_zeroed_wrong(void)
+{
+    uint64_t wrong = 0;
+
+    for (unsigned i = 0; i < zeroed.count; i++) {
+        const uint64_t *word = frame_pointer(zeroed.frame[i]);
+        for (unsigned at = 0; at < PAGE_SIZE / sizeof(*word); at++)
+            wrong += word[at] != 0;
+    }
+    return wrong;
 }
 
 static struct frame *order_alloc(unsigned order)
@@ -250,6 +269,15 @@ void frame_put(struct frame *frame)
            frame_owner_name(frame->owner));
     if (__atomic_sub_fetch(&frame->count, 1, __ATOMIC_ACQ_REL) == 0)
         block_release(frame);
+}
+
+void frame_put_zeroed(struct frame *frame)
+{
+    ASSERT(frame->count == 1 && frame->order == 0 && frame->owner == FRAME_TABLE,
+           "frame %#lx (%s) is a table that nobody else has", frame_pa(frame),
+           frame_owner_name(frame->owner));
+    if (!zeroed_keep(frame))
+        frame_put(frame);
 }
 
 void frame_split(struct frame *frame, unsigned order)

@@ -227,6 +227,8 @@ static int check_once(bool silent)
         if (check.free_listed + frames.untouched != frames.free)
             violation("memory: %lu frames are free, %lu are in the lists", frames.free - frames.untouched,
                       check.free_listed);
+        if (frame_zeroed_wrong() != 0)
+            violation("memory: %lu words of frames that were cleared ahead are not 0", frame_zeroed_wrong());
         check.violations += paging_check(&kernel_paging, NULL, NULL);
     }
     int violations = (int)check.violations;
