@@ -6,7 +6,7 @@
 #include "kernel/device/screen.h"
 #include "kernel/file/proc_sys.h"
 #include "kernel/lib/format.h"
-#include "kernel/lib/options.h"
+#include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/memory_check.h"
@@ -47,6 +47,14 @@ static int memory_free_read(char **text, size_t *length)
     return text_give(text, length, lines, size);
 }
 
+static int fail_read(const struct failure *failure, char **text, size_t *length)
+{
+    char line[64];
+    int size = failure_text(failure, line, sizeof(line));
+
+    return text_give(text, length, line, size + snprintf(line + size, sizeof(line) - (size_t)size, "\n"));
+}
+
 static int screen_read(char **text, size_t *length)
 {
     struct screen_statistics sent;
@@ -61,19 +69,22 @@ static int screen_read(char **text, size_t *length)
 
 static int fail_frame_read(char **text, size_t *length)
 {
-    char line[32];
-
-    return text_give(text, length, line, snprintf(line, sizeof(line), "%lu\n", frame_fail_pending()));
+    return fail_read(&frame_failure, text, length);
 }
 
 static int fail_frame_write(char *text)
 {
-    uint64_t count;
-    int error = number_parse(text, &count);
+    return failure_set(&frame_failure, text);
+}
 
-    if (error == 0)
-        frame_fail_after(count);
-    return error;
+static int fail_heap_read(char **text, size_t *length)
+{
+    return fail_read(&heap_failure, text, length);
+}
+
+static int fail_heap_write(char *text)
+{
+    return failure_set(&heap_failure, text);
 }
 
 void controls_register(void)
@@ -83,6 +94,7 @@ void controls_register(void)
         {.name = "screen", .read = screen_read},
         {.name = "memory_free", .read = memory_free_read},
         {.name = "fail_frame", .read = fail_frame_read, .write = fail_frame_write},
+        {.name = "fail_heap", .read = fail_heap_read, .write = fail_heap_write},
     };
     for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         proc_text_register(&texts[i]);

@@ -14,6 +14,7 @@
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
+#include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
@@ -166,6 +167,16 @@ static const char *arguments_make(struct exec_arguments *arguments)
     return path;
 }
 
+/* `fail=`: from the first program's first instruction on. */
+static void failures_arm(void)
+{
+    size_t position = 0;
+
+    for (const char *value; (value = option_next("fail=", &position)) != NULL;)
+        if (failure_option(value) != 0)
+            log_error("options: fail=%s is not frame or heap, a comma, and N or random,SEED,ONE_IN", value);
+}
+
 static void program_start(void)
 {
     struct exec_arguments arguments = {0};
@@ -178,6 +189,7 @@ static void program_start(void)
     if (error != 0)
         panic("%s cannot be run: error %d", path, -error);
     exec_arguments_free(&arguments);
+    failures_arm();
 }
 
 static void start(void *argument)

@@ -58,6 +58,8 @@ static const struct attack {
     {"readv", SYS_readv, READS, {ZEROES, POINTER, 1}},
     {"writev", SYS_writev, READS, {PIPE_IN, POINTER, 1}},
     {"pipe", SYS_pipe, WRITES, {POINTER}},
+    {"select for reading", SYS_select, READS | NULLABLE, {10, POINTER, 0, 0, 0}},
+    {"select for writing", SYS_select, READS | NULLABLE, {10, 0, POINTER, 0, 0}},
     {"pipe2", SYS_pipe2, WRITES, {POINTER, 0}},
     {"ioctl FIONREAD", SYS_ioctl, WRITES | PARTIAL, {PIPE_OUT, FIONREAD, POINTER}},
     {"rt_sigaction from", SYS_rt_sigaction, READS | NULLABLE, {SIGUSR1, POINTER, 0, SIGNAL_SET_BYTES}},

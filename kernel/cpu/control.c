@@ -20,6 +20,11 @@ void cpu_control_start(void)
            (cpu_features.smep ? CR4_SMEP : 0) | (cpu_features.smap ? CR4_SMAP : 0) |
            (cpu_features.xsave ? CR4_OSXSAVE : 0);
     write_cr4(cr4);
+    /* Identifiers may be switched on only while the loaded one is 0 (SDM vol. 3A, 4.10.1). */
+    if (cpu_features.pcid) {
+        write_cr3(read_cr3() & ~CR3_IDENTIFIER);
+        write_cr4(cr4 | CR4_PCIDE);
+    }
 
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_features.nx ? EFER_NXE : 0));
     if (cpu_features.pat && rdmsr(MSR_PAT) != PAT_VALUE)

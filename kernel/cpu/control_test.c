@@ -47,6 +47,8 @@ SELFTEST(cpu_protections_are_on)
     CHECK_EQ((cr4 & CR4_SMAP) != 0, cpu_features.smap);
     CHECK_EQ((cr4 & CR4_UMIP) != 0, cpu_features.umip);
     CHECK_EQ((cr4 & CR4_PGE) != 0, cpu_features.pge);
+    CHECK_EQ((cr4 & CR4_PCIDE) != 0, cpu_features.pcid);
+    CHECK(!cpu_features.pcid || cpu_features.pge);
     CHECK_EQ((cr4 & CR4_OSXSAVE) != 0, cpu_features.xsave);
     CHECK_EQ(cr4 & (CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PAE), CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PAE);
     /* User mode that can write GS could choose the kernel's per-CPU block. */

@@ -141,6 +141,9 @@ void cpu_features_detect(const char *disabled)
         *feature_field(i) = word[features[i].from] >> features[i].bit & 1 && !off;
     }
 
+    /* Flushing a kernel page under every identifier at once needs it to be global. */
+    cpu_features.pcid &= cpu_features.pge;
+
     struct cpuid widths = leaf_read(0x80000008, 0);
     cpu_features.physical_width = widths.eax & 0xff ? (uint8_t)widths.eax : 36;
     cpu_features.linear_width = widths.eax >> 8 & 0xff ? (uint8_t)(widths.eax >> 8) : 48;

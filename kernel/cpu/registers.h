@@ -27,6 +27,10 @@
 #define CR4_SMEP           (UINT64_C(1) << 20)
 #define CR4_SMAP           (UINT64_C(1) << 21)
 
+/* CR3 with CR4.PCIDE, SDM vol. 3A, 4.5: the identifier is in bits 11:0; bit 63 of what is written keeps its translations, and reads as 0 (4.10.4.1). */
+#define CR3_IDENTIFIER     UINT64_C(0xfff)
+#define CR3_NO_FLUSH       (UINT64_C(1) << 63)
+
 /* Model-specific registers, SDM vol. 4. */
 #define MSR_TSC            0x010u
 #define MSR_APIC_BASE      0x01bu
@@ -108,6 +112,17 @@ static inline uint64_t rdtsc(void)
 static inline void invlpg(uint64_t va)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+/* SDM vol. 2A, INVPCID: all identifiers, global translations included. */
+#define INVPCID_ALL UINT64_C(2)
+
+static inline void invpcid(uint64_t type)
+{
+    const struct {
+        uint64_t identifier, address;
+    } descriptor = {0, 0};
+    __asm__ volatile("invpcid %0, %1" : : "m"(descriptor), "r"(type) : "memory");
 }
 
 static inline uint64_t read_rflags(void)

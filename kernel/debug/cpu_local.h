@@ -47,6 +47,8 @@ struct cpu {
         *recovery;     /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
     uint64_t syscalls; /* counters for the viewer */
     uint64_t interrupts;
+    uint64_t busy_time;  /* nanoseconds that its threads but the idle one have run; others may look */
+    uint64_t busy_since; /* clock_now() when the one that runs now was counted last; 0: idle */
 };
 
 #define CPU_WORK_RESCHEDULE (1u << 0)

@@ -26,9 +26,13 @@
 
 static bool serial_streams;
 
-static void directory_get(struct node *directory)
+/* Under tree_lock, as chdir of another thread may replace it. */
+static struct node *directory_get(const struct process *process)
 {
-    node_get(directory);
+    tree_lock();
+    struct node *directory = process->directory != NULL ? node_get(process->directory) : NULL;
+    tree_unlock();
+    return directory;
 }
 
 int files_start(const struct files_options *options)

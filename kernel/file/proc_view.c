@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 
 #include "kernel/file/proc_sys.h"
+#include "kernel/view/frame_users.h"
 #include "kernel/view/report.h"
 
 /* Hand the text over, or say that there was no memory for it. */
@@ -42,6 +43,21 @@ static int view_colour_read(char **text, size_t *length)
     return text_give(&made, text, length);
 }
 
+static struct frame_range frames_shown = FRAME_RANGE_ALL;
+
+static int frames_read(char **text, size_t *length)
+{
+    struct text_buffer made = {0};
+
+    frame_users_text(&frames_shown, &made);
+    return text_give(&made, text, length);
+}
+
+static int frames_write(char *text)
+{
+    return frame_range_parse(&frames_shown, text);
+}
+
 static int viewer_write(char *text)
 {
     return view_settings_parse(&view_report_settings, text);
@@ -49,6 +65,7 @@ static int viewer_write(char *text)
 
 static struct proc_text entries[] = {
     {.name = "memory_map", .read = map_read},
+    {.name = "memory_frames", .read = frames_read, .write = frames_write},
     {.name = "memory_view", .read = view_read},
     {.name = "memory_view_colour", .read = view_colour_read},
     {.name = "viewer", .write = viewer_write},

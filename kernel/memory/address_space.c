@@ -22,6 +22,7 @@ struct address_space *space_create(void)
     if (space == NULL)
         return NULL;
     space->references = 1;
+    tlb_version_start(&space->version);
     mutex_init(&space->mutex, MUTEX_SPACE, "address space");
     RB_INIT(&space->regions);
     space->stack_limit = STACK_LIMIT_DEFAULT;
@@ -173,6 +174,8 @@ struct address_space *space_fork(struct address_space *parent)
     child->break_end = parent->break_end;
     child->stack_end = parent->stack_end;
     child->stack_limit = parent->stack_limit;
+    child->arguments_start = parent->arguments_start;
+    child->arguments_end = parent->arguments_end;
     child->pages_mapped = parent->pages_mapped;
     struct region *region = region_find_from(&parent->regions, 0);
     for (; region != NULL && error == 0; region = region_next(region)) {
@@ -197,12 +200,12 @@ void space_activate(struct address_space *space)
 
     if (old == space)
         return;
-    /* In the new space's set before its tables can fill the TLB, in the old one's until its entries are gone: whoever changes tables and then looks at the set (tlb_flush) misses
-     * nobody. */
+    /* In the new space's set before its generation is read and its tables can fill the TLB, in the old one's until its entries cannot be used: whoever changes tables and then looks at
+     * the set (tlb_flush) misses nobody. */
     if (space != NULL)
         cpu_mask_set(&space->active, cpu->id);
     cpu->space = space;
-    write_cr3(space != NULL ? space->paging.root : kernel_paging.root);
+    tlb_load(space);
     if (old != NULL)
         cpu_mask_clear(&old->active, cpu->id);
 }

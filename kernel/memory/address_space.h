@@ -12,6 +12,7 @@
 #include "kernel/cpu/cpus.h"
 #include "kernel/cpu/mutex.h"
 #include "kernel/memory/region.h"
+#include "kernel/memory/tlb_tag.h"
 #include "kernel/memory/user_copy.h"
 #include "paging/paging.h"
 
@@ -20,16 +21,18 @@ struct address_space {
     uint32_t references;            /* atomic */
     uint64_t visited;               /* spaces_lock: number of the last pass over all spaces that has met it */
     struct mutex mutex;
+    struct tlb_version version;
     struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
     struct region_tree regions;
-    vaddr_t map_base;               /* mmap looks for room downwards from here */
-    vaddr_t break_start, break_end; /* the heap of brk() */
-    vaddr_t stack_end;              /* top of the main stack */
-    uint64_t stack_limit;           /* bytes it may grow to */
-    uint64_t pages_resident;        /* leaves in the table */
-    uint64_t pages_mapped;          /* bytes of regions / PAGE_SIZE */
-    uint64_t faults;                /* pages filled in or copied */
+    vaddr_t map_base;                       /* mmap looks for room downwards from here */
+    vaddr_t break_start, break_end;         /* the heap of brk() */
+    vaddr_t stack_end;                      /* top of the main stack */
+    uint64_t stack_limit;                   /* bytes it may grow to */
+    vaddr_t arguments_start, arguments_end; /* the strings of argv as exec put them there */
+    uint64_t pages_resident;                /* leaves in the table */
+    uint64_t pages_mapped;                  /* bytes of regions / PAGE_SIZE */
+    uint64_t faults;                        /* pages filled in or copied */
 };
 
 /* An empty space with the kernel half, one reference. NULL: no memory. */
@@ -39,10 +42,16 @@ must_check struct address_space *space_create(void);
 void space_put(struct address_space *space);
 void space_get(struct address_space *space);
 
+/* Others than the caller have a reference: processes that share the memory, or somebody who looks at it. */
+static inline bool space_shared(const struct address_space *space)
+{
+    return __atomic_load_n(&space->references, __ATOMIC_RELAXED) > 1;
+}
+
 /* A copy for fork: the same regions; private pages are shared until either writes. NULL: no memory, nothing changed but that the parent's pages may be write-protected. */
 must_check struct address_space *space_fork(struct address_space *parent);
 
-/* Load the space's tables on this CPU (NULL: the kernel's own). Interrupts off or a thread that cannot move. */
+/* Load the space's tables on this CPU (NULL: the kernel's own). Interrupts off. */
 void space_activate(struct address_space *space);
 
 /* --- changing what is promised; addresses are page-aligned, sizes in bytes and rounded up --- */

@@ -254,7 +254,9 @@ static void call_make(void *argument)
     const struct call *call = argument;
     static const uint32_t mxcsr = MXCSR_INITIAL;
 
+    /* The firmware may load tables of its own, with bits below the address that mean something else to identifiers. */
     write_cr3(firmware_paging.root);
+    write_cr4(read_cr4() & ~CR4_PCIDE);
     __asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
     ((reset_system *)call->address)(call->type, 0, 0, NULL);
 }
@@ -262,9 +264,12 @@ static void call_make(void *argument)
 bool firmware_reset_call(paddr_t address, bool reboot)
 {
     struct call call = {address, reboot ? RESET_COLD : RESET_SHUTDOWN};
-    uint64_t tables = read_cr3();
+    uint64_t tables = read_cr3(), cr4 = read_cr4();
 
     bool returned = trap_recover_call(call_make, &call);
+    /* Identifiers come back while the loaded one is 0 (SDM vol. 3A, 4.10.1). */
+    write_cr3(tables & ~CR3_IDENTIFIER);
+    write_cr4(cr4);
     write_cr3(tables);
     return returned;
 }

@@ -30,7 +30,6 @@ struct spinlock frame_lock = {.rank = LOCK_FRAMES, .name = "frames"};
 static struct frame_cache boot_cache;
 static bool (*reclaim)(void);
 static uint64_t cached_frames; /* atomic */
-static uint64_t fail_countdown;
 
 void frames_start(const struct boot_info *boot)
 {
@@ -51,23 +50,6 @@ int frames_start_cpu(struct cpu *cpu)
 void frame_set_reclaim(bool (*function)(void))
 {
     reclaim = function;
-}
-
-void frame_fail_after(uint64_t n)
-{
-    __atomic_store_n(&fail_countdown, n, __ATOMIC_RELAXED);
-}
-
-uint64_t frame_fail_pending(void)
-{
-    return __atomic_load_n(&fail_countdown, __ATOMIC_RELAXED);
-}
-
-static bool failure_injected(void)
-{
-    if (__builtin_expect(__atomic_load_n(&fail_countdown, __ATOMIC_RELAXED) == 0, 1))
-        return false;
-    return __atomic_sub_fetch(&fail_countdown, 1, __ATOMIC_RELAXED) == 0;
 }
 
 static struct frame *block_alloc(unsigned order)
@@ -273,7 +255,7 @@ struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
     struct frame *frame;
 
     ASSERT_LE(order, FRAME_ORDER_MAX);
-    if (failure_injected())
+    if (failure_due(&frame_failure))
         return NULL;
     do {
         frame = order == 0 ? single_alloc(owner) : order_alloc(order, owner);
@@ -292,7 +274,7 @@ struct frame *frame_alloc_zeroed(enum frame_owner owner)
 {
     struct frame *frame = zeroed_take(owner);
 
-    if (frame != NULL && failure_injected()) {
+    if (frame != NULL && failure_due(&frame_failure)) {
         frame_put(frame);
         return NULL;
     }
@@ -368,6 +350,9 @@ void frame_statistics(struct frame_statistics *statistics)
         buddy_frames + frame_chunk_untouched + __atomic_load_n(&cached_frames, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
     frame_each_chunk(chunk_count, statistics);
+    statistics->memory = statistics->free;
+    for (unsigned owner = FRAME_KERNEL; owner < FRAME_DEVICE; owner++)
+        statistics->memory += statistics->owned[owner];
 }
 
 bool frame_plenty(void)

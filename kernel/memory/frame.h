@@ -15,6 +15,7 @@
 
 #include "efi/boot_info.h"
 #include "kernel/lib/direct_map.h"
+#include "kernel/memory/failure.h"
 #include "paging/layout.h"
 
 struct cpu;
@@ -106,6 +107,8 @@ struct frame_statistics {
     uint64_t free;                /* all that can still be had */
     uint64_t untouched;           /* of these, in chunks not yet taken into use */
     uint64_t owned[FRAME_OWNERS]; /* of frames taken into use */
+    uint64_t
+        memory; /* free, or owned as memory: with the kernel's image and the archives, which `total` leaves out */
 };
 /* More than a quarter of all frames is free: a good time to be generous. A snapshot, without lock. */
 bool frame_plenty(void);
@@ -121,11 +124,11 @@ void frame_set_reclaim(bool (*reclaim)(void));
 /* Visit every chunk of frames taken into use, in order; for the checker and the viewer. */
 void frame_each_chunk(void (*visit)(struct frame *first, uint64_t count, void *context), void *context);
 
-/* Test and debugging aid: let the n-th allocation from now on fail (0: never), as `fail=frame,N` does. */
-void frame_fail_after(uint64_t n);
-
-/* Allocations until that failure; 0: it has happened, or none was asked for. */
-uint64_t frame_fail_pending(void);
+/* For tests: let the n-th allocation from now on fail, once (0: none). */
+static inline void frame_fail_after(uint64_t n)
+{
+    failure_after(&frame_failure, n);
+}
 
 const char *frame_owner_name(enum frame_owner owner);
 

@@ -90,7 +90,7 @@ void *heap_alloc(size_t size)
 {
     void *pointer = NULL;
 
-    if (size > PAGE_SIZE << FRAME_ORDER_MAX)
+    if (size > PAGE_SIZE << FRAME_ORDER_MAX || failure_due(&heap_failure))
         return NULL;
     spinlock_lock(&heap_lock);
     if (size <= SLAB_LIMIT) {

@@ -264,8 +264,14 @@ void kernel_stack_free(vaddr_t stack)
         stack_drop(stack);
 }
 
-void kernel_stacks_drop_cached(void)
+uint64_t kernel_stacks_cached(void)
 {
+    return __atomic_load_n(&stack_cached, __ATOMIC_RELAXED) * (KERNEL_STACK_SIZE / PAGE_SIZE);
+}
+
+bool kernel_stacks_drop_cached(void)
+{
+    bool dropped = false;
     vaddr_t stack;
 
     do {
@@ -278,7 +284,9 @@ void kernel_stacks_drop_cached(void)
         spinlock_unlock(&lock);
         if (stack != 0)
             stack_drop(stack);
+        dropped |= stack != 0;
     } while (stack != 0);
+    return dropped;
 }
 
 bool kernel_stack_guard(vaddr_t va)

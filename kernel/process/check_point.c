@@ -15,8 +15,8 @@
 #define CHECK_TRIES 20
 
 static bool at_exit;
-static uint64_t every; /* page faults; 0: never */
-static uint64_t faults;
+static uint64_t every; /* traps; 0: never */
+static uint64_t traps; /* atomic */
 
 void check_point_start(void)
 {
@@ -46,8 +46,13 @@ void check_point_exit(const struct process *process)
         check();
 }
 
-void check_point_fault(void)
+bool check_point_counts(void)
 {
-    if (every != 0 && ++faults % every == 0)
+    return every != 0;
+}
+
+void check_point_trap(void)
+{
+    if (every != 0 && __atomic_add_fetch(&traps, 1, __ATOMIC_RELAXED) % every == 0)
         check();
 }

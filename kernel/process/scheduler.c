@@ -54,6 +54,8 @@ static void account(struct cpu *cpu, uint64_t now)
     if (running == cpu->idle)
         return;
     running->run_time += ran;
+    cpu->busy_time += ran;
+    cpu->busy_since = now;
     running->virtual_time += run_queue_virtual(running, ran);
 }
 
@@ -61,7 +63,7 @@ static void account(struct cpu *cpu, uint64_t now)
 static struct thread *choose(struct cpu *cpu, struct thread *from)
 {
     struct run_queue *queue = cpu->run_queue;
-    struct thread *first = run_queue_first(queue);
+    struct thread *first = queue->first;
     bool goes_on = from->state == THREAD_RUNNING && from != cpu->idle;
 
     if (goes_on && !cpu_mask_has(&from->affinity, cpu->id)) {
@@ -75,9 +77,10 @@ static struct thread *choose(struct cpu *cpu, struct thread *from)
         return goes_on ? from : cpu->idle;
     if (goes_on && (int64_t)(from->virtual_time - first->virtual_time) <= 0)
         return from;
-    run_queue_take(queue, first);
     if (goes_on)
-        run_queue_insert(queue, from);
+        run_queue_exchange(queue, from);
+    else
+        run_queue_take(queue, first);
     return first;
 }
 
@@ -96,6 +99,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
         return;
     }
     to->time_stamp = now;
+    cpu->busy_since = to != cpu->idle ? now : 0;
     to->state = THREAD_RUNNING;
     cpu->current = to;
     if (cpu_count > 1)
@@ -219,19 +223,23 @@ static void tell(struct cpu *cpu, struct thread *thread)
 
 void thread_place(struct thread *thread, struct run_queue *locked)
 {
-    struct cpu *cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
-    struct run_queue *queue = cpu->run_queue;
+    struct cpu *cpu;
 
-    if (queue != locked) {
+    /* Its affinity may change while no queue is locked: then another is chosen. */
+    do {
+        cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
+        if (cpu->run_queue == locked)
+            break;
         thread->state = THREAD_RUNNABLE; /* from here on nobody else puts it anywhere */
         __atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELEASE);
         if (locked != NULL)
             spinlock_unlock(&locked->lock);
-        spinlock_lock(&queue->lock);
-    }
-    run_queue_enter(queue, thread);
+        locked = cpu->run_queue;
+        spinlock_lock(&locked->lock);
+    } while (!cpu_mask_has(&thread->affinity, cpu->id));
+    run_queue_enter(locked, thread);
     tell(cpu, thread);
-    spinlock_unlock(&queue->lock);
+    spinlock_unlock(&locked->lock);
 }
 
 void thread_enter(struct thread *thread)
@@ -239,6 +247,10 @@ void thread_enter(struct thread *thread)
     struct cpu *cpu = thread->cpu;
 
     spinlock_lock(&cpu->run_queue->lock);
+    if (!cpu_mask_has(&thread->affinity, cpu->id)) {
+        thread_place(thread, cpu->run_queue);
+        return;
+    }
     run_queue_enter(cpu->run_queue, thread);
     tell(cpu, thread);
     spinlock_unlock(&cpu->run_queue->lock);
@@ -302,7 +314,7 @@ void scheduler_yield(void)
     uint64_t now = clock_now();
 
     account(cpu, now);
-    struct thread *first = run_queue_first(cpu->run_queue);
+    struct thread *first = cpu->run_queue->first;
     if (first != NULL && (int64_t)(first->virtual_time - self->virtual_time) >= 0)
         self->virtual_time = first->virtual_time + 1;
     run_queue_advance(cpu->run_queue, self);
@@ -322,6 +334,17 @@ void scheduler_exit(void)
     cpu->current->state = THREAD_DEAD;
     stop_running(cpu);
     __builtin_unreachable();
+}
+
+uint64_t thread_run_time(struct thread *thread)
+{
+    struct run_queue *queue = queue_lock_of(thread);
+    uint64_t time = thread->run_time, now = clock_now();
+
+    if (thread->state == THREAD_RUNNING && now > thread->time_stamp)
+        time += now - thread->time_stamp;
+    spinlock_unlock(&queue->lock);
+    return time;
 }
 
 unsigned scheduler_runnable(void)

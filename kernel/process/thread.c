@@ -3,7 +3,6 @@
 
 #include "kernel/cpu/fpu.h"
 #include "kernel/debug/panic.h"
-#include "kernel/device/clock.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
@@ -103,9 +102,4 @@ void thread_free(struct thread *thread)
     signal_pending_clear(&thread->signals.pending);
     kernel_stack_free(thread->kernel_stack);
     heap_free(thread);
-}
-
-uint64_t thread_run_time(const struct thread *self)
-{
-    return self->run_time + (clock_now() - self->time_stamp);
 }

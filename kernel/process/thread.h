@@ -79,7 +79,7 @@ static inline struct thread *thread_current(void)
 /* A kernel thread that runs function(argument); ready to run at once. NULL when memory is exhausted. */
 struct thread *thread_create_kernel(const char *name, void (*function)(void *argument), void *argument);
 
-/* Nanoseconds that the current thread has run. */
-uint64_t thread_run_time(const struct thread *self);
+/* Nanoseconds that the thread has run; it may be running. Takes its run queue's lock; in scheduler.c. */
+uint64_t thread_run_time(struct thread *thread);
 
 #endif

@@ -392,7 +392,7 @@ void usage_free(struct usage *usage)
 {
     if (usage == NULL)
         return;
-    for (unsigned i = 0; i < usage->chunk_count; i++)
+    for (unsigned i = 0; usage->chunks != NULL && i < usage->chunk_count; i++)
         heap_free(usage->chunks[i].mark);
     heap_free(usage->chunks);
     heap_free(usage->processes);

@@ -54,6 +54,10 @@ class Exec(unittest.TestCase):
     def test_signal(self):
         self.assertEqual(self.ran(FIRST, "crash").returncode, 128 + signal.SIGSEGV)
 
+    def test_memory_that_fails(self):
+        result = self.ran("--append", "fail=frame,random,1,1", FIRST, "hello")
+        self.assertEqual(result.returncode, 128 + signal.SIGKILL)
+
     def test_time_limit(self):
         result = quire("--timeout", "10", FIRST, "spin")
         self.assertEqual(result.returncode, 124)

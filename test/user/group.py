@@ -1,6 +1,7 @@
 """Boot Quire once, run a group of test programs in it, and count their verdicts.
 
-usage: group.py [--add PATH]... ESP_IMAGE (--run-tests GROUP NAMES | --script FILE | --program NAME EXPECTED)
+usage: group.py [--add PATH]... ESP_IMAGE
+       (--run-tests GROUP NAMES | --run-failing HOW GROUP NAMES | --script FILE | --program NAME EXPECTED)
 
 Every program that was to run must have reported: "ok NAME". The last line is "N passed, M failed"."""
 
@@ -84,6 +85,8 @@ def main() -> int:
     parser.add_argument("esp")
     kinds = parser.add_mutually_exclusive_group(required=True)
     kinds.add_argument("--run-tests", nargs=2, metavar=("GROUP", "NAMES"))
+    kinds.add_argument("--run-failing", nargs=3, metavar=("HOW", "GROUP", "NAMES"),
+                       help="the group, while allocations fail: frame,each,STEP or heap,random,SEEDS")
     kinds.add_argument("--script", help="a shell script of /etc/tests, by its path here")
     kinds.add_argument("--program", nargs=2, metavar=("NAME", "EXPECTED"), help="and what it prints")
     options = parser.parse_args()
@@ -91,6 +94,10 @@ def main() -> int:
     if options.run_tests:
         group, names = options.run_tests
         return judge(*boot(options, "/bin/run-tests", ["run-tests", group]), names.split(","))
+    if options.run_failing:
+        how, group, names = options.run_failing
+        words = ["run-failing", *how.split(","), group]
+        return judge(*boot(options, "/bin/run-failing", words), names.split(","))
     if options.script:
         with open(options.script) as file:
             names = SCRIPT_TEST.findall(file.read())
