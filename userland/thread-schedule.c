@@ -195,8 +195,8 @@ static int64_t shares_error(void)
 static void shares(void)
 {
     int64_t error = shares_error();
-    /* With several CPUs time is the host's, and a slice in whose middle it takes the CPU away a long one. */
-    check_that(check_on_linux || cpu_count() > 1 || error <= SHARE_ERROR,
+    /* A slice in whose middle the host takes the CPU away is a long one. */
+    check_that(check_time_is_hosts || error <= SHARE_ERROR,
                "shares of nice 0, 0, 5, 10: %lu, %lu, %lu, %lu ms, the worst %ld %% off",
                counts[0] / MILLISECOND, counts[8] / MILLISECOND, counts[16] / MILLISECOND,
                counts[24] / MILLISECOND, error);
@@ -244,13 +244,10 @@ static void wakes(int count)
     }
     hogs_end(hogs, count);
     sched_setaffinity(0, sizeof(all), &all);
-    /* Without preemption each wake-up would wait for turns of 6 ms. Several CPUs may be late because this machine's host is. */
-    if (cpu_count() == 1)
-        check_that(worst < LATENCY, "beside %d that compute a sleeper wakes %ld us late at worst", count,
-                   worst / 1000);
-    else
-        check_that(total / NAPS < 100 * MILLISECOND, "beside %d that compute a sleeper wakes %ld us late",
-                   count, total / NAPS / 1000);
+    /* Without preemption each wake-up would wait for turns of 6 ms. */
+    check_that(check_time_is_hosts || worst < LATENCY,
+               "beside %d that compute a sleeper wakes %ld us late at worst, %ld us in the mean", count,
+               worst / 1000, total / NAPS / 1000);
 }
 
 /* Who has the lowest weight runs, too, and not only after seconds. */
@@ -279,7 +276,7 @@ static void starves(void)
     kill(child, SIGKILL);
     hogs_end(others, 2);
     sched_setaffinity(0, sizeof(all), &all);
-    check_that(longest > 0 && longest < (cpu_count() == 1 ? 250 * MILLISECOND : PATIENCE),
+    check_that(longest > 0 && (check_time_is_hosts || longest < 250 * MILLISECOND),
                "nice 19 beside two of nice 0 waits for %ld ms", longest / MILLISECOND);
 }
 
@@ -360,19 +357,22 @@ static void times(void)
     check_result("clock_getcpuclockid", clock_getcpuclockid(0, &process), 0);
     int64_t self_before = clock_of(CLOCK_THREAD_CPUTIME_ID);
     int64_t all_before = clock_of(CLOCK_PROCESS_CPUTIME_ID), before = clock_of(clock);
-    nap(100 * MILLISECOND);
+    check_nap(100 * MILLISECOND);
     int64_t ran = clock_of(clock) - before, all = clock_of(process) - all_before;
     int64_t self = clock_of(CLOCK_THREAD_CPUTIME_ID) - self_before;
     stop = true;
     pthread_join(thread, NULL);
-    check_that(ran > 10 * MILLISECOND, "the clock of a thread that computes went on by %ld us", ran / 1000);
+    check_that(ran > 0 && (check_time_is_hosts || ran > 10 * MILLISECOND),
+               "the clock of a thread that computes went on by %ld us", ran / 1000);
     check_that(all >= ran, "its process's by %ld us", all / 1000);
-    check_that(self >= 0 && self < 50 * MILLISECOND, "and the sleeping thread's by %ld us", self / 1000);
+    check_that(self >= 0 && (check_time_is_hosts || self < 50 * MILLISECOND),
+               "and the sleeping thread's by %ld us", self / 1000);
     getrusage(RUSAGE_THREAD, &usage);
     int64_t main_time = usage.ru_utime.tv_sec * SECOND + usage.ru_utime.tv_usec * 1000;
     main_time += usage.ru_stime.tv_sec * SECOND + usage.ru_stime.tv_usec * 1000;
     int64_t here = clock_of(CLOCK_THREAD_CPUTIME_ID);
-    check_that(main_time <= here + 20 * MILLISECOND && main_time + 20 * MILLISECOND >= here,
+    check_that(check_time_is_hosts ||
+                   (main_time <= here + 20 * MILLISECOND && main_time + 20 * MILLISECOND >= here),
                "RUSAGE_THREAD says %ld us, the thread's clock %ld us", main_time / 1000, here / 1000);
     check_that(clock_gettime((clockid_t)0x80000007, &time) == -1 && errno == EINVAL, "the clock of nobody");
 }
