@@ -22,13 +22,14 @@ static bool prune_below(const struct prune *prune, paddr_t table, unsigned level
     if (level == 1 && !empty)
         return false;
 
-    for (unsigned i = first; i <= last; i++) {
+    for (unsigned i = table_skip_empty(entries, first, last); i <= last;
+         i = table_skip_empty(entries, i + 1, last)) {
         pte_t entry = pte_read(&entries[i]);
         vaddr_t below = table_index_va(paging, va, level, i);
         if (pte_is_table(entry, level) && prune_below(prune, table_address(entry), level - 1, below)) {
             pte_write(&entries[i], 0);
             flush_add_table(paging, prune->flush, below, table_address(entry));
-        } else if (entry != 0) {
+        } else {
             empty = false; /* present, or a mark that the owner keeps in an absent page's entry */
         }
     }

@@ -17,12 +17,15 @@ static void visit_from(struct ptiter *it, unsigned level)
 {
     const struct paging *paging = it->paging;
     unsigned last = level == paging->levels ? it->last : PAGING_TABLE_ENTRIES - 1;
-    while (level > 1 && it->index[level] <= last) {
-        pte_t entry = pte_read(&table_entries(paging, it->table[level])[it->index[level]]);
-        if (!pte_is_table(entry, level)) {
-            it->index[level]++;
-            continue;
-        }
+    while (level > 1) {
+        const pte_t *entries = table_entries(paging, it->table[level]);
+        unsigned index = table_skip_empty(entries, it->index[level], last);
+        while (index <= last && !pte_is_table(pte_read(&entries[index]), level))
+            index = table_skip_empty(entries, index + 1, last);
+        it->index[level] = index;
+        if (index > last)
+            break;
+        pte_t entry = pte_read(&entries[index]);
         level--;
         last = PAGING_TABLE_ENTRIES - 1;
         it->table[level] = table_address(entry);

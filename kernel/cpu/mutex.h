@@ -22,14 +22,21 @@ enum mutex_rank {
     MUTEX_BACKING = 50, /* the pages of one shared mapping */
 };
 
+enum mutex_state {
+    MUTEX_FREE,
+    MUTEX_HELD,   /* whoever waits has been woken and looks again */
+    MUTEX_WANTED, /* held, and the holder has to wake a waiter */
+};
+
 struct mutex_waiter;
 
 struct mutex {
-    struct spinlock lock;
-    struct thread *owner; /* NULL: free, or held before the scheduler started */
+    enum mutex_state
+        state; /* atomic: a free one is taken, and given up that nobody waits for, without the spinlock */
+    struct spinlock lock; /* of what is below, and of going to sleep */
+    struct thread *owner; /* the holder's; NULL: free, or held before the scheduler started */
     struct cpu *taken_on; /* where the owner ran when it took it */
-    bool held;
-    bool overtaken; /* the first waiter has found it taken again: it gets the next release */
+    bool overtaken;       /* the first waiter has found it taken again: it gets the next release */
     enum mutex_rank rank;
     const char *name;
     TAILQ_HEAD(, mutex_waiter) waiters;
@@ -38,7 +45,10 @@ struct mutex {
 void mutex_init(struct mutex *mutex, enum mutex_rank rank, const char *name);
 void mutex_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
+
+/* Held by the current thread; by anyone: for assertions, and for who looks while nobody runs. */
 bool mutex_held(const struct mutex *mutex);
+bool mutex_free(const struct mutex *mutex);
 
 /* For the scheduler: `block` releases the spinlock and sleeps until `wake` is called for the thread; it takes no lock again. `ranks` is where the current
  * thread keeps the ranks it holds, a bit each. */

@@ -10,6 +10,7 @@
 #include "kernel/file/proc_text.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/kernel_space.h"
 
 #define TICK_LENGTH      (NANOSECONDS / 100) /* Linux's USER_HZ */
 #define HUNDREDTH        (NANOSECONDS / 100)
@@ -35,8 +36,9 @@ static void meminfo_make(struct text_buffer *text)
     struct frame_statistics frames;
 
     frame_statistics(&frames);
+    uint64_t free = frames.free + kernel_stacks_cached();
     text_add(text, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
-             KIBIBYTES(frames.memory), KIBIBYTES(frames.free), KIBIBYTES(frames.free));
+             KIBIBYTES(frames.memory), KIBIBYTES(free), KIBIBYTES(free));
     text_add(text, "Buffers:        %8u kB\nCached:         %8lu kB\nSwapTotal:      %8u kB\n", 0,
              KIBIBYTES(frames.owned[FRAME_FILE] + frames.owned[FRAME_SHARED]), 0);
     text_add(text, "SwapFree:       %8u kB\nAnonPages:      %8lu kB\nShmem:          %8lu kB\n", 0,

@@ -106,7 +106,7 @@ bool survey_spaces(struct survey *survey)
 
     spinlock_lock(&spaces_lock);
     LIST_FOREACH (space, &spaces, link)
-        quiet &= !space->mutex.held;
+        quiet &= mutex_free(&space->mutex);
     if (quiet) {
         survey_number++;
         survey_kernel(survey);

@@ -40,7 +40,7 @@ SELFTEST(mutex_lets_one_in)
     CHECK_EQ(test_threads_run("mutex", THREADS, enter_and_leave), 0);
     CHECK_EQ(collisions, 0);
     CHECK_EQ(entries, THREADS * ROUNDS);
-    CHECK(!outer.held && TAILQ_EMPTY(&outer.waiters));
+    CHECK(mutex_free(&outer) && TAILQ_EMPTY(&outer.waiters));
 }
 
 static unsigned queued, order[THREADS], served;

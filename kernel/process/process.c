@@ -56,25 +56,45 @@ static struct thread *thread_find_locked(int tid)
     return NULL;
 }
 
-/* An id in use as a group or session id is not given again either: it is that of a live process, or its members keep it visible. */
-static bool id_in_use(int pid)
+/* An id in use as a group or session id is not given again either: it is that of a live process, or its members keep it visible. To look at all processes for each new id would be slow,
+ * so it is done once for the next ID_WINDOW of them. What is in no use then comes into use only by being given, and what is, is left out until the next time around, even if it has become
+ * free since. process_tree_lock */
+#define ID_WINDOW 1024
+static struct {
+    int number; /* ids of [number, number+1) * ID_WINDOW; -1: none yet */
+    uint64_t used[ID_WINDOW / 64];
+} window = {.number = -1};
+
+static void window_mark(int id)
 {
-    if (find_locked(pid) != NULL || thread_find_locked(pid) != NULL)
-        return true;
+    if (id / ID_WINDOW == window.number)
+        window.used[id % ID_WINDOW / 64] |= UINT64_C(1) << id % 64;
+}
+
+static void window_make(int number)
+{
+    window.number = number;
+    memset(window.used, 0, sizeof(window.used));
     for (unsigned i = 0; i < PID_BUCKETS; i++) {
         struct process *process;
-        LIST_FOREACH (process, &buckets[i], by_pid)
-            if (process->group == pid || process->session == pid)
-                return true;
+        struct thread *thread;
+        LIST_FOREACH (process, &buckets[i], by_pid) {
+            window_mark(process->pid);
+            window_mark(process->group);
+            window_mark(process->session);
+        }
+        LIST_FOREACH (thread, &tid_buckets[i], by_tid)
+            window_mark(thread->tid);
     }
-    return false;
 }
 
 static int pid_next(void)
 {
-    do
+    do {
         last_pid = last_pid < PID_MAX ? last_pid + 1 : 2;
-    while (id_in_use(last_pid));
+        if (last_pid / ID_WINDOW != window.number)
+            window_make(last_pid / ID_WINDOW);
+    } while (window.used[last_pid % ID_WINDOW / 64] >> last_pid % 64 & 1);
     return last_pid;
 }
 

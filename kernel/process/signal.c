@@ -53,9 +53,8 @@ static struct signal_info pending_take(struct signal_pending *pending, int signa
 
 static void pending_drop(struct signal_pending *pending, signal_set set)
 {
-    for (int signal = 1; signal <= SIGNAL_MAX; signal++)
-        if (pending->set & set & SIGNAL_BIT(signal))
-            pending_take(pending, signal);
+    for (set &= pending->set; set != 0; set &= set - 1)
+        pending_take(pending, __builtin_ctzll(set) + 1);
 }
 
 void signal_pending_clear(struct signal_pending *pending)

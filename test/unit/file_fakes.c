@@ -136,23 +136,23 @@ void mutex_init(struct mutex *mutex, enum mutex_rank rank, const char *name)
 void mutex_lock(struct mutex *mutex)
 {
     REQUIRE(mutex->rank != 0, "mutex was initialised");
-    REQUIRE(!mutex->held, "%s is free", mutex->name);
+    REQUIRE(mutex->state == MUTEX_FREE, "%s is free", mutex->name);
     REQUIRE(spinlocks_held == 0, "%s taken under no spinlock", mutex->name);
     REQUIRE(mutex_ranks_held >> mutex->rank == 0, "%s in order", mutex->name);
     mutex_ranks_held |= UINT64_C(1) << mutex->rank;
-    mutex->held = true;
+    mutex->state = MUTEX_HELD;
 }
 
 void mutex_unlock(struct mutex *mutex)
 {
-    REQUIRE(mutex->held, "%s is held", mutex->name);
-    mutex->held = false;
+    REQUIRE(mutex->state != MUTEX_FREE, "%s is held", mutex->name);
+    mutex->state = MUTEX_FREE;
     mutex_ranks_held &= ~(UINT64_C(1) << mutex->rank);
 }
 
 bool mutex_held(const struct mutex *mutex)
 {
-    return mutex->held;
+    return mutex->state != MUTEX_FREE;
 }
 
 /* --- waiting --- */
