@@ -2,8 +2,8 @@
 
 usage: linux.py PROGRAM [ARGUMENTS...]
 
-CHECK_KERNEL=linux tells it where Linux differs by design, and to attack resources within limits only; CHECK_TIME=host, that others take
-their part of the time."""
+CHECK_KERNEL=linux tells it where Linux differs by design, and to attack resources within limits only;
+CHECK_TIME=host, that others take their part of the time."""
 
 import os
 import resource
