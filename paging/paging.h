@@ -42,6 +42,7 @@ struct paging_ops {
 struct paging {
     const struct paging_ops *ops;
     void *context;
+    uint64_t direct; /* every table page is found at this address + its own; 0: ask table_pointer() */
     paddr_t root;
     uint8_t levels;         /* 4 or 5 */
     uint8_t physical_width; /* CPUID.80000008H:EAX[7:0], at most 52: bits above it are reserved in entries */

@@ -27,6 +27,7 @@ struct address_space *space_create(void)
     RB_INIT(&space->regions);
     space->stack_limit = STACK_LIMIT_DEFAULT;
     space->paging = kernel_paging;
+    space->paging.context = space;
     /* The root and its place in the list appear at once, for memory_check(). */
     spinlock_lock(&spaces_lock);
     int error = paging_init(&space->paging);
@@ -103,21 +104,10 @@ void space_put(struct address_space *space)
         return;
     ASSERT_EQ(cpu_mask_next(&space->active, 0), CPU_MAX, "a space that ends is on no CPU");
     mutex_lock(&space->mutex);
+    space_drop_all(space);
     struct region *region = RB_ROOT(&space->regions);
-    for (; region != NULL; region = RB_ROOT(&space->regions)) {
-        struct vmiter it;
-        for (vmiter_init(&it, &space->paging, region->start); it.va < region->end; vmiter_next(&it)) {
-            pte_t entry = *it.entry;
-            if (entry & PTE_P || leaf_parked(entry)) {
-                page_frame_put(leaf_frame(&it, entry));
-                space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
-            }
-        }
+    for (; region != NULL; region = RB_ROOT(&space->regions))
         region_remove(&space->regions, region);
-    }
-    ASSERT_EQ(space->pages_resident, 0u, "every page was in a region");
-    /* The root's upper half is the kernel's: only what hangs below user entries goes. */
-    paging_free(&space->paging, 0, kernel_space_first_index() - 1);
     frame_put(frame_of(space->paging.root));
     spinlock_lock(&spaces_lock);
     LIST_REMOVE(space, link);

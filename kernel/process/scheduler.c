@@ -91,7 +91,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
     struct thread *to = choose(cpu, from);
 
     cpu_work_done(CPU_WORK_RESCHEDULE);
-    to->slice_end = now + SCHEDULER_SLICE;
+    to->slice_end = now + to->slice;
     if (cpu->run_queue->count > 0)
         timer_at_latest(to->slice_end);
     if (to == from) {
@@ -373,7 +373,7 @@ static uint64_t scheduler_tick(uint64_t now)
     if (cpu->current != cpu->idle && now < cpu->current->slice_end)
         return cpu->current->slice_end;
     cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
-    cpu->current->slice_end = now + SCHEDULER_SLICE;
+    cpu->current->slice_end = now + cpu->current->slice;
     return cpu->current->slice_end;
 }
 
@@ -442,11 +442,20 @@ int thread_set_affinity(struct thread *thread, const struct cpu_mask *affinity)
 void thread_set_nice(struct thread *thread, int nice)
 {
     struct run_queue *queue = queue_lock_of(thread);
-    bool counted = thread->queued || thread->state == THREAD_RUNNING;
+    bool running = thread->state == THREAD_RUNNING, counted = thread->queued || running;
+    uint64_t now = clock_now();
 
+    /* What it has run it ran with the weight that it had, and the rest of its turn is one of its new weight. */
+    if (running && now > thread->time_stamp)
+        account(thread->cpu, now);
     if (counted)
         run_queue_leave(queue, thread);
     run_queue_weigh(thread, nice);
+    if (running && now + thread->slice < thread->slice_end) {
+        thread->slice_end = now + thread->slice;
+        if (queue->count > 0 && thread->cpu == cpu_current())
+            timer_at_latest(thread->slice_end);
+    }
     if (counted)
         __atomic_store_n(&queue->load, queue->load + thread->weight, __ATOMIC_RELAXED);
     spinlock_unlock(&queue->lock);
@@ -459,7 +468,7 @@ static uint64_t *current_mutex_ranks(void)
 
 void scheduler_start(void)
 {
-    static struct thread boot_thread = {.name = "idle 0", .state = THREAD_RUNNING};
+    static struct thread boot_thread = {.name = "idle 0", .state = THREAD_RUNNING, .slice = SCHEDULER_SLICE};
     static const struct mutex_scheduler mutex_scheduler = {thread_block, thread_wake, current_mutex_ranks};
     struct cpu *cpu = cpu_current();
 

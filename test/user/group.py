@@ -37,7 +37,8 @@ def boot(options: argparse.Namespace, program: str, arguments: list[str]) -> tup
         cpus=options.cpus, memory=options.memory, cpu=options.cpu, display=[],
         deterministic=not options.free_running, turn=options.turn,
     )
-    words = f"{OPTIONS} {options.append} init={program} -- " + " ".join(map(quote, arguments))
+    time = "env.CHECK_TIME=host" if options.free_running else ""
+    words = f"{OPTIONS} {options.append} {time} init={program} -- " + " ".join(map(quote, arguments))
     with tempfile.TemporaryFile() as output:
         request = Boot(machine, options.esp, words, archive, timeout=options.timeout)
         with Run(request, Stdio(None, output.fileno(), output.fileno())) as run:
