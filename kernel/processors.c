@@ -27,6 +27,7 @@
 #include "kernel/memory/standstill.h"
 #include "kernel/memory/tlb.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/timer.h"
 #include "syscalls/syscall.h"
 
 #define MICROSECOND      UINT64_C(1000)
@@ -260,6 +261,7 @@ static void processors_start_all(uint32_t limit)
     if (start.backwards > 0) {
         log_warning("processors: time-stamp counters differ by %lu ticks", start.backwards);
         clock_tsc_distrust();
+        timer_at_latest(clock_keep(clock_now()));
     }
     log_info("processors: %u run%s%s", cpu_count, lapic_x2apic() ? ", x2APIC mode" : "",
              silent ? ", not all answered" : "");

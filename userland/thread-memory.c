@@ -12,9 +12,11 @@
 
 #include "userland/check.h"
 
-#define PAGE    4096L
-#define HAMMERS 3
-#define ROUNDS  40
+#define PAGE        4096L
+#define HUGE        (2L << 20)
+#define HAMMERS     3
+#define ROUNDS      40
+#define HUGE_ROUNDS 8
 
 static uint8_t *volatile target;
 static atomic_int phase; /* even: the page may be written; odd: it has been taken away */
@@ -43,7 +45,7 @@ static void *hammer(void *argument)
     return NULL;
 }
 
-static void run(const char *what, void (*take)(void), void (*give)(void))
+static void run(const char *what, int rounds, void (*take)(void), void (*give)(void))
 {
     pthread_t threads[HAMMERS];
     atomic_store(&stop, 0);
@@ -51,7 +53,7 @@ static void run(const char *what, void (*take)(void), void (*give)(void))
     atomic_store(&phase, 0);
     for (int i = 0; i < HAMMERS; i++)
         pthread_create(&threads[i], NULL, hammer, NULL);
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         for (int j = 0; j < 3; j++)
             sched_yield();
         take();
@@ -104,6 +106,43 @@ static void reuse(void)
     }
     if (dirty != 0)
         atomic_fetch_add(&wrong, dirty);
+}
+
+/* Away to another place, and back. */
+static uint8_t *aside;
+
+static void move_away(void)
+{
+    if (mremap(target, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, aside) != aside)
+        atomic_fetch_add(&wrong, 1);
+}
+
+static void move_back(void)
+{
+    if (mremap(aside, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target) != target)
+        atomic_fetch_add(&wrong, 1);
+}
+
+/* One page in the middle of a huge one, which it splits; then a new huge one. */
+static uint8_t *huge;
+
+static void huge_map(void)
+{
+    if (mmap(huge, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != huge)
+        atomic_fetch_add(&wrong, 1);
+    *(volatile uint8_t *)huge = 1;
+}
+
+static void huge_run(void)
+{
+    uint8_t *page = target;
+    uint8_t *room = mmap(NULL, 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    huge = (uint8_t *)(((uintptr_t)room + HUGE - 1) & ~(uintptr_t)(HUGE - 1));
+    huge_map();
+    target = huge + HUGE / 2;
+    run("writes through an old translation after a huge page was split", HUGE_ROUNDS, protect, huge_map);
+    munmap(room, 2 * HUGE);
+    target = page;
 }
 
 static void unmap_and_reuse(void)
@@ -195,9 +234,12 @@ int main(void)
     check_begin("thread-memory");
     sigaction(SIGSEGV, &action, NULL);
     target = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    run("writes through an old translation after munmap", unmap, map);
-    run("writes through an old translation after mprotect", protect, unprotect);
-    run("writes into frames that were given to others", unmap_and_reuse, map);
+    run("writes through an old translation after munmap", ROUNDS, unmap, map);
+    run("writes through an old translation after mprotect", ROUNDS, protect, unprotect);
+    aside = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    run("writes through an old translation after mremap", ROUNDS, move_away, move_back);
+    huge_run();
+    run("writes into frames that were given to others", ROUNDS, unmap_and_reuse, map);
     together();
     forks();
     return check_verdict();

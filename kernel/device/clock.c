@@ -11,6 +11,8 @@
 #include "kernel/device/apic.h"
 #include "kernel/device/clock_math.h"
 #include "kernel/device/clock_source.h"
+#include "kernel/lib/options.h"
+#include "kernel/lib/string.h"
 
 /* One measurement lasts so many counts of the source, within bounds: what its resolution and one disturbed read spoil is then some 100 ppm at most. A fine source makes
  * the start short. */
@@ -40,9 +42,15 @@ static struct {
     uint64_t tsc_hz;
     uint64_t realtime_start; /* nanoseconds since 1970 */
     uint64_t last;           /* newest value given, while the TSC is not trusted */
-    bool tsc_differs;        /* between CPUs */
     bool have_reference;
     struct clock_source reference;
+
+    /* When the TSC is not to be believed, the source itself is the clock. */
+    bool by_reference;
+    clock_scale_t from_reference;
+    uint64_t counted;       /* counts of the source, made 64 bits wide; atomic */
+    uint64_t counted_start; /* these were counted */
+    uint64_t counted_time;  /* at this time */
 } state;
 
 /* Source, TSC and local APIC at one instant. */
@@ -180,8 +188,13 @@ int clock_start(volatile void *hpet, const struct boot_time *time)
         log_error("clock: nothing on this machine counts; all times assume a TSC of %lu Hz", tsc_hz);
         return -ENODEV;
     }
+    const char *asked = option_value("clock");
     log_info("clock: TSC %lu kHz%s, local APIC timer %lu kHz, measured against the %s", tsc_hz / KILOHERTZ,
              cpu_features.tsc_invariant ? " (invariant)" : "", lapic_hz / KILOHERTZ, state.reference.name);
+    /* On a machine of iron it stops or changes its pace with the processor's (SDM vol. 3B, 18.17). */
+    if ((!cpu_features.tsc_invariant && !cpu_features.hypervisor) ||
+        (asked != NULL && strcmp(asked, "reference") == 0))
+        clock_tsc_distrust();
     return 0;
 }
 
@@ -200,14 +213,45 @@ uint64_t clock_tsc_hz(void)
     return state.tsc_hz;
 }
 
+/* The source counts for all CPUs. It is narrow: what it has counted is carried on with every look, of which there must be one in each half of its range (clock_keep). */
+static uint64_t reference_now(void)
+{
+    const struct clock_source *source = &state.reference;
+    uint64_t range = source->bits < 64 ? UINT64_C(1) << source->bits : 0;
+    uint64_t known = __atomic_load_n(&state.counted, __ATOMIC_ACQUIRE), count = source->read(source);
+
+    for (;;) {
+        uint64_t delta = clock_counter_delta(known & (range - 1), count, source->bits);
+        /* Another CPU has looked later than this one. */
+        if (delta == 0 || (range != 0 && delta > range / 2))
+            break;
+        if (__atomic_compare_exchange_n(&state.counted, &known, known + delta, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+            known += delta;
+            break;
+        }
+    }
+    return state.counted_time + clock_apply(state.from_reference, known - state.counted_start);
+}
+
+uint64_t clock_keep(uint64_t now)
+{
+    if (!__atomic_load_n(&state.by_reference, __ATOMIC_ACQUIRE) || state.reference.bits == 64)
+        return UINT64_MAX;
+    return now + clock_apply(state.from_reference, UINT64_C(1) << (state.reference.bits - 2));
+}
+
 uint64_t clock_now(void)
 {
+    if (__builtin_expect(__atomic_load_n(&state.by_reference, __ATOMIC_ACQUIRE), 0))
+        return reference_now();
+
     uint64_t tsc = rdtsc();
     uint64_t now = tsc > state.tsc_start ? clock_from_tsc(tsc - state.tsc_start) : 0;
 
-    if (cpu_features.tsc_invariant && !state.tsc_differs)
+    if (cpu_features.tsc_invariant)
         return now;
-    /* The TSCs of such CPUs may differ a little; no one shall see time go back. */
+    /* A virtual machine's, which is kept in step as well as it goes; no one shall see time go back. */
     uint64_t last = __atomic_load_n(&state.last, __ATOMIC_RELAXED);
     while (now > last) {
         if (__atomic_compare_exchange_n(&state.last, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -223,7 +267,13 @@ uint64_t clock_realtime(void)
 
 void clock_tsc_distrust(void)
 {
-    __atomic_store_n(&state.tsc_differs, true, __ATOMIC_RELAXED);
+    if (!state.have_reference || state.by_reference)
+        return;
+    state.counted = state.counted_start = state.reference.read(&state.reference);
+    state.from_reference = clock_scale(state.reference.hz, NANOSECONDS);
+    state.counted_time = clock_now();
+    __atomic_store_n(&state.by_reference, true, __ATOMIC_RELEASE);
+    log_info("clock: the %s is read for the time", state.reference.name);
 }
 
 void clock_timer_start(uint64_t nanoseconds)

@@ -1,7 +1,7 @@
 /* Time: one monotonic clock, the wall clock's offset, and the local APIC's timer in nanoseconds.
  *
  * The reference is the HPET, else the ACPI PM timer, else CPUID's numbers, else the PIT; every wait is bounded, a source that does not count is
- * passed over. clock_now() reads the TSC, scaled by 32.32 fixed-point factors found against the reference; the log says which source won. */
+ * passed over. clock_now() reads the TSC (the reference, when the TSC is not invariant or differs between CPUs), scaled by 32.32 fixed-point factors found against the reference; the log says which source won. */
 #ifndef KERNEL_DEVICE_CLOCK_H
 #define KERNEL_DEVICE_CLOCK_H
 
@@ -20,8 +20,11 @@ uint64_t clock_now(void);
 /* Nanoseconds since 1970-01-01 UTC: the firmware's clock at boot plus clock_now(). */
 uint64_t clock_realtime(void);
 
-/* The TSCs of this machine's CPUs were seen to differ: from now on clock_now() keeps its promise by force. */
+/* The TSC cannot be the clock: it is not invariant, or those of this machine's CPUs were seen to differ. From now on clock_now() reads the reference. At start-up, on the boot CPU. */
 void clock_tsc_distrust(void);
+
+/* When clock_now() must be called again at the latest, so that the reference does not come round unseen; UINT64_MAX: whenever. */
+uint64_t clock_keep(uint64_t now);
 
 /* Raise VECTOR_TIMER on this CPU once, `nanoseconds` from now (clipped to what the timer can do; at least 1 count). */
 void clock_timer_start(uint64_t nanoseconds);

@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 #include <stdarg.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/spinlock.h"
 #include "kernel/lib/format.h"
@@ -226,6 +227,27 @@ static void chunk_check(struct frame *first, uint64_t count, void *context)
     }
 }
 
+/* No CPU has tables loaded that are not those of a space there is, or the kernel's. */
+static void processors_check(void)
+{
+    spinlock_lock(&spaces_lock);
+    for (uint32_t id = 0; id < cpu_count_now(); id++) {
+        const struct cpu *cpu = cpus[id];
+        paddr_t loaded = standstill_root(cpu), wanted = kernel_paging.root;
+        struct address_space *space;
+        if (cpu->space != NULL) {
+            LIST_FOREACH (space, &spaces, link)
+                if (space == cpu->space)
+                    break;
+            wanted = space != NULL && cpu_mask_has(&space->active, id) ? space->paging.root : PADDR_NONE;
+        }
+        if (loaded != wanted)
+            violation(MEMORY_WRONG_USE, loaded, "CPU %u has the tables at %#lx loaded, not %#lx", id, loaded,
+                      wanted);
+    }
+    spinlock_unlock(&spaces_lock);
+}
+
 /* All spaces, and then all frames. false: some space is being changed. */
 static bool everything_check(void)
 {
@@ -247,6 +269,7 @@ static bool everything_check(void)
     if (frame_zeroed_wrong() != 0)
         violation(MEMORY_WRONG_USE, PADDR_NONE, "%lu words of frames that were cleared ahead are not 0",
                   frame_zeroed_wrong());
+    processors_check();
     check.violations += paging_check(&kernel_paging, NULL, NULL);
     survey = (struct survey){.page = page_show_again};
     return check.look->page_again == NULL || survey_spaces(&survey);

@@ -9,10 +9,14 @@
 #include "kernel/debug/panic.h"
 #include "kernel/device/apic.h"
 #include "kernel/memory/tlb.h"
+#include "paging/paging.h"
 
 /* All atomic. */
 static bool taken, over;
 static uint32_t standing;
+
+/* CR3 of each CPU that stands; its own until it stands, read until it goes on. */
+static paddr_t roots[CPU_MAX];
 
 static void wait_step(void)
 {
@@ -27,6 +31,7 @@ static void standstill_interrupt(struct trap_frame *frame, void *context)
     (void)frame;
     (void)context;
     lapic_end_of_interrupt();
+    roots[cpu_current()->id] = read_cr3() & PTE_ADDRESS_MASK;
     __atomic_add_fetch(&standing, 1, __ATOMIC_ACQ_REL);
     while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE))
         wait_step();
@@ -53,6 +58,11 @@ bool standstill_begin(void)
     while (__atomic_load_n(&standing, __ATOMIC_ACQUIRE) < count - 1)
         wait_step();
     return true;
+}
+
+paddr_t standstill_root(const struct cpu *cpu)
+{
+    return cpu == cpu_current() ? read_cr3() & PTE_ADDRESS_MASK : roots[cpu->id];
 }
 
 void standstill_end(void)

@@ -15,4 +15,8 @@ void standstill_start(void);
 bool must_check standstill_begin(void);
 void standstill_end(void);
 
+/* Meanwhile: the root of the tables that this or another CPU has loaded. */
+struct cpu;
+paddr_t standstill_root(const struct cpu *cpu);
+
 #endif

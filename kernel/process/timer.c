@@ -90,6 +90,7 @@ static void timer_interrupt(struct trap_frame *frame, void *context)
     base->armed = UINT64_MAX;
     timers_run(base, now);
     timer_at_latest(tick(now));
+    timer_at_latest(clock_keep(now));
     for (unsigned i = 0; i < TIMER_POLLS_MAX && polls[i] != NULL; i++)
         timer_at_latest(polls[i](now));
 }
@@ -111,6 +112,7 @@ void timer_start(uint64_t (*function)(uint64_t now))
     cpu_current()->timers = &boot_base;
     int error = interrupt_register(VECTOR_TIMER, timer_interrupt, NULL);
     ASSERT_EQ(error, 0, "nobody else has the timer's vector");
+    timer_at_latest(clock_keep(clock_now()));
 }
 
 int timer_start_cpu(struct cpu *cpu)
