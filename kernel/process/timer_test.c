@@ -1,14 +1,19 @@
 /* Timers: in order, never early, never after they were taken back. */
 #include "kernel/process/timer.h"
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/debug/selftest.h"
 #include "kernel/debug/spinlock.h"
 #include "kernel/device/clock.h"
 #include "kernel/process/test_threads.h"
 
-#define TIMERS      48
-#define REPEATS     5
-#define MICROSECOND UINT64_C(1000)
+#define TIMERS           48
+#define REPEATS          5
+#define MICROSECOND      UINT64_C(1000)
+
+/* A tick of 100 Hz would be 20 interrupts in this time. */
+#define QUIET_TIME       (200000 * MICROSECOND)
+#define QUIET_INTERRUPTS 10
 
 struct test_timer {
     struct timer timer;
@@ -115,4 +120,19 @@ SELFTEST(timers_may_add_themselves_again)
     timer_remove(&timers[0].timer);
     CHECK(timers[0].expired_at - begin >= (REPEATS - 1) * 200 * MICROSECOND);
     CHECK_EQ(timers[0].times, REPEATS);
+}
+
+/* A CPU with nothing to do is left alone: none has a regular tick. */
+SELFTEST(timers_do_not_tick_when_idle)
+{
+    uint64_t before[CPU_MAX], most = 0;
+
+    test_sleep(QUIET_TIME / 4); /* what came before settles */
+    for (uint32_t id = 0; id < cpu_count; id++)
+        before[id] = cpus[id]->interrupts;
+    test_sleep(QUIET_TIME);
+    for (uint32_t id = 0; id < cpu_count; id++)
+        most = cpus[id]->interrupts - before[id] > most ? cpus[id]->interrupts - before[id] : most;
+    CHECK(most > 0); /* the one that ended the sleep */
+    CHECK(most < QUIET_INTERRUPTS);
 }
