@@ -58,15 +58,24 @@ static struct frame *block_alloc(unsigned order)
 
 static void cache_refill(struct frame_cache *cache)
 {
+    unsigned before = cache->count;
+
     spinlock_lock(&frame_lock);
     while (cache->count < CACHE_BATCH) {
-        struct frame *frame = block_alloc(0);
-        if (frame == NULL)
+        unsigned order, most = CACHE_BATCH - cache->count;
+        struct frame *block = buddy_alloc_some(most, &order);
+        if (block == NULL && frame_chunk_take_next())
+            continue;
+        if (block == NULL)
             break;
-        frame->flags = FRAME_FLAG_CACHED;
-        cache->frame[cache->count++] = frame;
-        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+        /* The last of them is on top: given out in ascending order. */
+        for (unsigned i = 1u << order; i-- > 0;) {
+            block[i].order = 0;
+            block[i].flags = FRAME_FLAG_CACHED;
+            cache->frame[cache->count++] = &block[i];
+        }
     }
+    __atomic_add_fetch(&cached_frames, cache->count - before, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
 }
 
@@ -238,24 +247,31 @@ void frame_get(struct frame *frame)
     ASSERT(before != 0 && before != UINT32_MAX, "frame %#lx was in use", frame_pa(frame));
 }
 
+static void single_release(struct frame *frame)
+{
+    bool enabled = interrupts_disable();
+    struct frame_cache *cache = cpu_current()->frames;
+
+    if (cache->count == CACHE_MAX)
+        cache_drain(cache);
+    frame->owner = FRAME_FREE;
+    frame->flags = FRAME_FLAG_CACHED;
+    cache->frame[cache->count++] = frame;
+    __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+    interrupts_restore(enabled);
+}
+
 static void block_release(struct frame *frame)
 {
     unsigned order = frame->order;
 
+    if (order == 0) {
+        single_release(frame);
+        return;
+    }
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
         frame[i].owner = FRAME_FREE;
         frame[i].flags = 0;
-    }
-    if (order == 0) {
-        bool enabled = interrupts_disable();
-        struct frame_cache *cache = cpu_current()->frames;
-        if (cache->count == CACHE_MAX)
-            cache_drain(cache);
-        frame->flags = FRAME_FLAG_CACHED;
-        cache->frame[cache->count++] = frame;
-        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
-        interrupts_restore(enabled);
-        return;
     }
     spinlock_lock(&frame_lock);
     buddy_free(frame, order);
