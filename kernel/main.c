@@ -23,6 +23,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/processors.h"
 #include "kernel/screen_refresh.h"
+#include "kernel/vdso/vdso.h"
 #include "kernel/view/viewer.h"
 #include "syscalls/syscall.h"
 
@@ -66,6 +67,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     futex_start();
     syscall_start();
     processors_start(boot);
+    vdso_start();
     viewer_start();
     keys_start();
     first_process_prepare(boot);
