@@ -60,12 +60,13 @@ def archive() -> bytes:
 
 
 def sequences(machine: ShownMachine) -> None:
-    machine.command("stty -echo; PS1=", r"stty")
+    machine.monitor.type("stty -echo; for c in /cases/*; do cat $c; read next; done; stty echo; clear\n")
     wrong = []
     for number, (name, _text, wanted) in enumerate(CASES):
-        machine.monitor.type(f"cat /cases/{number:02}\n")
         shown = machine.wait(rf"^<{number}>").split("\n")[:len(wanted)]
         if shown != wanted:
             wrong.append(f"{name}: {shown} instead of {wanted}")
-    machine.monitor.type("printf '\\033c'; PS1='/ # '; stty echo\n")
+        machine.monitor.key("ret")
+    machine.wait(r"\A/ # ?\n*\Z")
+    machine.settle()
     check(not wrong, "\n".join(wrong))

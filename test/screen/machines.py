@@ -101,6 +101,9 @@ class ShownMachine:
         self.monitor.key("ctrl-c")
         self.monitor.type("clear\n")
         self.wait(r"\A/ # ?\n*\Z")
-        # busybox takes the answer to "where is the cursor" for Ctrl-arrow when it is in the first row, and
-        # swallows what is typed while it waits for the rest.
-        time.sleep(0.2)
+        self.settle()
+
+    def settle(self) -> None:
+        """busybox takes the answer to "where is the cursor" for Ctrl-arrow when that is in the first row, and
+        swallows what is typed while it waits for the rest."""
+        time.sleep(0.3)

@@ -121,8 +121,10 @@ def vi(machine: ShownMachine) -> None:
     machine.clear()
     machine.monitor.type("vi /tmp/a\n")
     machine.wait(r"^- /tmp/a .*1/1")
-    machine.monitor.type("ihello\nwide world\x1b")
+    machine.monitor.type("ihello\nwide world")
     machine.wait(r"^hello\nwide world\n~")
+    machine.monitor.key("esc")
+    time.sleep(0.3)  # or vi takes it and the next key for one
     machine.monitor.type("kx")
     machine.wait(r"^hell\nwide world\n~")
     machine.monitor.type("yyp:s/hell/help/\n")

@@ -95,6 +95,7 @@ def moving(machine: ShownMachine) -> None:
 
 def freezing(machine: ShownMachine) -> None:
     """Space freezes the picture, s makes one step."""
+    machine.monitor.type("a")
 
     def moment() -> int:
         return int(re.search(r"PHYSICAL MEMORY +@(\d+)", machine.screen().text())[1])
@@ -149,6 +150,7 @@ def palette(machine: ShownMachine) -> None:
 
 def next_process(machine: ShownMachine) -> None:
     machine.monitor.type("n")
+    time.sleep(0.6)
     shown = re.search(r"ADDRESS SPACE FOR (\d+)", machine.wait(r"ADDRESS SPACE FOR \d+"))[1]
     time.sleep(1.5)
     check(f"ADDRESS SPACE FOR {shown} " in machine.screen().text(), "n stays at a process")
