@@ -38,7 +38,7 @@ class ShownMachine:
         display = f"VGA,edid=on,xres={width},yres={height},vgamem_mb=64"
         self._machine = Machine(cpus=cpus, deterministic=False, display=["-device", display])
         image = os.path.join(options.build, "esp.img")
-        self._run = Run(Boot(self._machine, image, f"debug-exit=0xf4 {words}", archive))
+        self._run = Run(Boot(self._machine, image, words, archive))
 
     def __enter__(self) -> "ShownMachine":
         self._run.__enter__()
