@@ -504,7 +504,8 @@ class Why(Subcommand):
                 break
         start, end = int(fault["region_start"]), int(fault["region_end"])
         protection = int(fault["region_protection"])
-        rights = "".join(letter if protection & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x")))
+        letters = ((1, "r"), (2, "w"), (4, "x"))
+        rights = "".join(letter if protection & bit else "-" for bit, letter in letters)
         if start <= address < end:
             print(f"  in region {start:#x}-{end:#x} {rights}: it may not be "
                   f"{'run' if error & 16 else 'written' if error & 2 else 'read'}")

@@ -1,5 +1,5 @@
-"""The commands of esp/quire_gdb.py, each in a gdb of its machine: one stopped where a shell ends its second child,
-one with four processors, and one where programs were ended for bad accesses.
+"""The commands of esp/quire_gdb.py in gdb: on a machine stopped where a shell ends its second child, on one
+with four processors, and on one where programs were ended for bad accesses.
 
 usage: gdb.py QUIRE FAULTING_PROGRAM
 
@@ -58,8 +58,8 @@ FOUR_COMMANDS = [
     ("info threads", r"1 +Thread 1.1 .*\n(.*\n)*.*4 +Thread 1.4 "),
 ]
 FAULT_COMMANDS = [
-    ("quire why", r"attack-null \(\d+\): #PF page fault at 0x[0-9a-f]+ .*\nit was a user (fetch|read|write) of "
-                  r"0x[0-9a-f]+; no page was there\n  level 4 PML4 (.*\n)*.*<- refused\n  in no region"),
+    ("quire why", r"attack-null \(\d+\): #PF page fault at 0x[0-9a-f]+ .*\nit was a user (fetch|read|write) "
+                  r"of 0x[0-9a-f]+; no page was there\n  level 4 PML4 (.*\n)*.*<- refused\n  in no region"),
 ]
 
 

@@ -12,7 +12,8 @@ KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "c
         "[": "bracket_left", "]": "bracket_right"}
 SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "<": "comma", "_": "minus",
            '"': "apostrophe",
-           "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal", "#": "3", "^": "6", "~": "grave_accent"}
+           "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal",
+           "#": "3", "^": "6", "~": "grave_accent"}
 HOLD_TIME = 6  # milliseconds
 KEY_TIME = 0.012
 
