@@ -232,6 +232,7 @@ def panic_while_drawing(machine: ShownMachine) -> None:
     text = machine.wait(r"quire: panic: asked for by Alt-SysRq-x")
     check(re.search(r"panic on CPU \d+: asked for", text), "it begins on the screen")
     check("backtrace:" in text, "and has a backtrace")
+    machine.keep("panic")
 
 
 @dataclass
@@ -247,13 +248,13 @@ class Group:
 
 
 GROUPS = [
-    Group("shell", 1024, 768, SHELL, [size_fits, typing, history, terminals, magic_keys, restart]),
+    Group("shell", 1920, 1080, SHELL, [size_fits, typing, history, terminals, magic_keys, restart]),
     Group("programs", 640, 480, SHELL, [size_fits, conformance.sequences, vi, less, top]),
     Group("viewer", 1024, 768, SHELL, [viewing.pages, viewing.lenses, viewing.zoom, viewing.moving,
                                        viewing.freezing, viewing.differences, viewing.palette,
                                        viewing.next_process]),
     Group("dense", 3840, 2160, f"keymap=de {SHELL}", [size_fits, layout, scroll_cost]),
-    Group("processors", 1920, 1080, f"viewer=split {SHELL}",
+    Group("processors", 1280, 800, f"viewer=split {SHELL}",
           [size_fits, viewing.split, loud_processors, panic_while_drawing], cpus=4),
 ]
 
