@@ -16,6 +16,7 @@ from monitor import Monitor  # noqa: E402
 from picture import Screen, read_ppm, write_png  # noqa: E402
 
 PATIENCE = 20
+BOOT_PATIENCE = 60
 LOOK_TIME = 0.1
 PROMPT = r"^/ #(?: *$|  )"  # nothing typed yet, perhaps the viewer beside it
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from machines import PROMPT, ROOT, Failed, ShownMachine, check  # noqa: E402
+from machines import BOOT_PATIENCE, PROMPT, ROOT, Failed, ShownMachine, check  # noqa: E402
 from picture import read_font  # noqa: E402
 
 sys.path.insert(0, ROOT)
@@ -288,7 +288,7 @@ def main() -> int:
         archive = conformance.archive() if conformance.sequences in tests else None
         with ShownMachine(options, group.words, group.width, group.height, group.cpus, archive) as machine:
             try:
-                machine.wait(PROMPT)
+                machine.wait(PROMPT, BOOT_PATIENCE)
             except Failed as error:
                 print(f"not ok {group.name}: {error}")
                 results += [False] * len(tests)
