@@ -24,6 +24,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/processors.h"
 #include "kernel/screen_refresh.h"
+#include "kernel/vdso/vdso.h"
 #include "kernel/view/viewer.h"
 #include "syscalls/syscall.h"
 
@@ -68,6 +69,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     syscall_start();
     lock_report_start();
     processors_start(boot);
+    vdso_start();
     viewer_start();
     keys_start();
     first_process_prepare(boot);

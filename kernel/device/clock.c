@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/features.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/debug/log.h"
@@ -274,6 +275,17 @@ void clock_tsc_distrust(void)
     state.counted_time = clock_now();
     __atomic_store_n(&state.by_reference, true, __ATOMIC_RELEASE);
     log_info("clock: the %s is read for the time", state.reference.name);
+}
+
+void clock_facts(struct clock_facts *facts)
+{
+    *facts = (struct clock_facts){
+        .steady = state.have_reference && !state.by_reference &&
+                  (cpu_features.tsc_invariant || cpu_count_now() == 1),
+        .tsc_start = state.tsc_start,
+        .from_tsc = state.from_tsc,
+        .realtime_start = state.realtime_start,
+    };
 }
 
 void clock_timer_start(uint64_t nanoseconds)

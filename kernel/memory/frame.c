@@ -74,15 +74,24 @@ static void cache_unlock(struct frame_cache *cache)
 
 static void cache_refill(struct frame_cache *cache)
 {
+    unsigned before = cache->count;
+
     spinlock_lock(&frame_lock);
     while (cache->count < CACHE_BATCH) {
-        struct frame *frame = block_alloc(0);
-        if (frame == NULL)
+        unsigned order, most = CACHE_BATCH - cache->count;
+        struct frame *block = buddy_alloc_some(most, &order);
+        if (block == NULL && frame_chunk_take_next())
+            continue;
+        if (block == NULL)
             break;
-        frame->flags = FRAME_FLAG_CACHED;
-        cache->frame[cache->count++] = frame;
-        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+        /* The last of them is on top: given out in ascending order. */
+        for (unsigned i = 1u << order; i-- > 0;) {
+            block[i].order = 0;
+            block[i].flags = FRAME_FLAG_CACHED;
+            cache->frame[cache->count++] = &block[i];
+        }
     }
+    __atomic_add_fetch(&cached_frames, cache->count - before, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
 }
 

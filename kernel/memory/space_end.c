@@ -39,6 +39,16 @@ static bool piece_next(struct end *end, vaddr_t at, vaddr_t limit, uint64_t span
     return true;
 }
 
+/* The pages of entries [index, last] of a table of the lowest level. */
+static void pages_drop(struct end *end, pte_t *entries, unsigned index, unsigned last)
+{
+    while ((index = table_skip_empty(entries, index, last)) <= last)
+        for (pte_t entry; index <= last && (entry = pte_read(&entries[index])) != 0; index++) {
+            leaf_drop(end, entry, 1);
+            pte_write(&entries[index], 0);
+        }
+}
+
 /* What is in the table at `level` that decides [start, limit), and below it; its entries are zero afterwards. */
 static void table_drop(struct end *end, paddr_t table, unsigned level, vaddr_t start, vaddr_t limit)
 {
@@ -49,6 +59,10 @@ static void table_drop(struct end *end, paddr_t table, unsigned level, vaddr_t s
     for (vaddr_t at = start; piece_next(end, at, limit, span, &first, &last); at = last) {
         unsigned index = (unsigned)((first - start) / span),
                  index_last = (unsigned)((last - start) / span) - 1;
+        if (level == 1) {
+            pages_drop(end, entries, index, index_last);
+            continue;
+        }
         for (; (index = table_skip_empty(entries, index, index_last)) <= index_last; index++) {
             pte_t entry = pte_read(&entries[index]);
             if (!pte_is_table(entry, level)) {

@@ -74,11 +74,12 @@ void run_queue_exchange(struct run_queue *queue, struct thread *thread)
         return;
     }
     /* Two that take turns: the tree is one node. */
-    RB_INIT(&queue->threads);
     first->queued = false;
     thread->state = THREAD_RUNNABLE;
     thread->queued = true;
-    RB_INSERT(thread_tree, &queue->threads, thread);
+    RB_SET(thread, NULL, run_node);
+    RB_COLOR(thread, run_node) = RB_BLACK;
+    RB_ROOT(&queue->threads) = thread;
     queue->first = thread;
 }
 

@@ -36,7 +36,7 @@ struct thread {
     struct process *process;
     struct address_space *space; /* what is loaded when it runs; NULL: the kernel's own tables */
     TAILQ_ENTRY(thread) sibling; /* process->lock */
-    LIST_ENTRY(thread) by_tid;   /* process_tree_lock */
+    LIST_ENTRY(thread) by_tid;   /* process_tree_lock; of kernel threads in thread.c */
 
     /* The lock of its CPU's run queue. */
     enum thread_state state;

@@ -43,7 +43,8 @@ CASES: list[tuple[str, str, list[str]]] = [
     # The font draws the line as the dash U+2014, too, which is the lower code.
     ("line drawing", f"{ESC}(0lqwqk{ESC}(B\r\n{ESC})0\x0emqvqj\x0f|",
      ["\u250c\u2014\u252c\u2014\u2510", "\u2514\u2014\u2534\u2014\u2518|"]),
-    ("UTF-8", "\u00e4\u00f6\u00fc \u20ac \u2588 \u2592 caf\u00e9", ["\u00e4\u00f6\u00fc \u20ac   \u2592 caf\u00e9"]),
+    ("UTF-8", "\u00e4\u00f6\u00fc \u20ac \u2588 \u2592 caf\u00e9",  # a full block reads as a blank
+     ["\u00e4\u00f6\u00fc \u20ac   \u2592 caf\u00e9"]),
     ("repeat", f"x{CSI}4b|", ["xxxxx|"]),
     ("alternate screen", f"main{CSI}?1049h{CSI}Hother{CSI}?1049l|", ["main|"]),
     ("strings and unknown sequences", f"{ESC}]0;title\x07a{ESC}Pdcs{ESC}\\b{CSI}>4;2mc{CSI}?2004hd{CSI}1 qe",
@@ -60,12 +61,13 @@ def archive() -> bytes:
 
 
 def sequences(machine: ShownMachine) -> None:
-    machine.command("stty -echo; PS1=", r"stty")
+    machine.monitor.type("stty -echo; for c in /cases/*; do cat $c; read next; done; stty echo; clear\n")
     wrong = []
     for number, (name, _text, wanted) in enumerate(CASES):
-        machine.monitor.type(f"cat /cases/{number:02}\n")
         shown = machine.wait(rf"^<{number}>").split("\n")[:len(wanted)]
         if shown != wanted:
             wrong.append(f"{name}: {shown} instead of {wanted}")
-    machine.monitor.type("printf '\\033c'; PS1='/ # '; stty echo\n")
+        machine.monitor.key("ret")
+    machine.wait(r"\A/ # ?\n*\Z")
+    machine.settle()
     check(not wrong, "\n".join(wrong))

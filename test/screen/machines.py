@@ -16,6 +16,7 @@ from monitor import Monitor  # noqa: E402
 from picture import Screen, read_ppm, write_png  # noqa: E402
 
 PATIENCE = 20
+BOOT_PATIENCE = 60
 LOOK_TIME = 0.1
 PROMPT = r"^/ #(?: *$|  )"  # nothing typed yet, perhaps the viewer beside it
 
@@ -38,7 +39,7 @@ class ShownMachine:
         display = f"VGA,edid=on,xres={width},yres={height},vgamem_mb=64"
         self._machine = Machine(cpus=cpus, deterministic=False, display=["-device", display])
         image = os.path.join(options.build, "esp.img")
-        self._run = Run(Boot(self._machine, image, f"debug-exit=0xf4 {words}", archive))
+        self._run = Run(Boot(self._machine, image, words, archive))
 
     def __enter__(self) -> "ShownMachine":
         self._run.__enter__()
@@ -101,6 +102,9 @@ class ShownMachine:
         self.monitor.key("ctrl-c")
         self.monitor.type("clear\n")
         self.wait(r"\A/ # ?\n*\Z")
-        # busybox takes the answer to "where is the cursor" for Ctrl-arrow when it is in the first row, and
-        # swallows what is typed while it waits for the rest.
-        time.sleep(0.2)
+        self.settle()
+
+    def settle(self) -> None:
+        """busybox takes the answer to "where is the cursor" for Ctrl-arrow when that is in the first row, and
+        swallows what is typed while it waits for the rest."""
+        time.sleep(0.3)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from machines import PROMPT, ROOT, Failed, ShownMachine, check  # noqa: E402
+from machines import BOOT_PATIENCE, PROMPT, ROOT, Failed, ShownMachine, check  # noqa: E402
 from picture import read_font  # noqa: E402
 
 sys.path.insert(0, ROOT)
@@ -121,8 +121,10 @@ def vi(machine: ShownMachine) -> None:
     machine.clear()
     machine.monitor.type("vi /tmp/a\n")
     machine.wait(r"^- /tmp/a .*1/1")
-    machine.monitor.type("ihello\nwide world\x1b")
+    machine.monitor.type("ihello\nwide world")
     machine.wait(r"^hello\nwide world\n~")
+    machine.monitor.key("esc")
+    time.sleep(0.3)  # or vi takes it and the next key for one
     machine.monitor.type("kx")
     machine.wait(r"^hell\nwide world\n~")
     machine.monitor.type("yyp:s/hell/help/\n")
@@ -184,14 +186,11 @@ def scroll_cost(machine: ShownMachine) -> None:
 
     machine.clear()
     before = sent()
-    machine.monitor.type("clear")
-    machine.monitor.key("ret")
+    machine.clear()
     machine.monitor.type("seq 3000")
     machine.monitor.key("ret")
     machine.wait(r"^3000$")
-    machine.monitor.type("clear")
-    machine.monitor.key("ret")
-    machine.wait(r"\A/ # ?\n*\Z")
+    machine.clear()
     after = sent()
     pictures, cells = after["pictures"] - before["pictures"], after["cells"] - before["cells"]
     whole = before["rows"] * before["columns"]
@@ -206,12 +205,15 @@ def scroll_cost(machine: ShownMachine) -> None:
 def loud_processors(machine: ShownMachine) -> None:
     """All CPUs write to the log and to the screen at once: every line is whole and comes once."""
     machine.monitor.type("for c in a b c d; do (for i in $(seq 50); do echo log-$c-$i-end > /dev/kmsg; "
-                         "echo text-$c-$i-end; done) & done; wait; echo all-said\n")
-    machine.wait(r"^all-said")
+                         "echo text-$c-$i-end; done) & done\n")
+    deadline = time.monotonic() + 20
+    while machine.log().count("-50-end\n") < 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
     for name in "abcd":
         lines = re.findall(rf"\] log-{name}-(\d+)-end\n", machine.log())
         check(lines == [str(i) for i in range(1, 51)], f"lines of {name} in the log: {lines}")
     machine.monitor.key("alt-f2")
+    machine.wait_gone("PHYSICAL MEMORY")
     text = machine.wait(r"log-[abcd]-50-end")
     broken = [line for line in text.split("\n") if "log-" in line
               and not re.fullmatch(r"\[ *\d+\.\d+\] log-[abcd]-\d+-end", line)]
@@ -230,6 +232,7 @@ def panic_while_drawing(machine: ShownMachine) -> None:
     text = machine.wait(r"quire: panic: asked for by Alt-SysRq-x")
     check(re.search(r"panic on CPU \d+: asked for", text), "it begins on the screen")
     check("backtrace:" in text, "and has a backtrace")
+    machine.keep("panic")
 
 
 @dataclass
@@ -245,13 +248,13 @@ class Group:
 
 
 GROUPS = [
-    Group("shell", 1024, 768, SHELL, [size_fits, typing, history, terminals, magic_keys, restart]),
+    Group("shell", 1920, 1080, SHELL, [size_fits, typing, history, terminals, magic_keys, restart]),
     Group("programs", 640, 480, SHELL, [size_fits, conformance.sequences, vi, less, top]),
     Group("viewer", 1024, 768, SHELL, [viewing.pages, viewing.lenses, viewing.zoom, viewing.moving,
                                        viewing.freezing, viewing.differences, viewing.palette,
                                        viewing.next_process]),
     Group("dense", 3840, 2160, f"keymap=de {SHELL}", [size_fits, layout, scroll_cost]),
-    Group("processors", 1920, 1080, f"viewer=split {SHELL}",
+    Group("processors", 1280, 800, f"viewer=split {SHELL}",
           [size_fits, viewing.split, loud_processors, panic_while_drawing], cpus=4),
 ]
 
@@ -285,7 +288,7 @@ def main() -> int:
         archive = conformance.archive() if conformance.sequences in tests else None
         with ShownMachine(options, group.words, group.width, group.height, group.cpus, archive) as machine:
             try:
-                machine.wait(PROMPT)
+                machine.wait(PROMPT, BOOT_PATIENCE)
             except Failed as error:
                 print(f"not ok {group.name}: {error}")
                 results += [False] * len(tests)

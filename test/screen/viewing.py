@@ -13,7 +13,7 @@ FIRST_ROW, FIRST_COLUMN = 1, 12
 
 def split(machine: ShownMachine) -> None:
     """WeensyOS's page beside the shell: letters, and reverse video for what user mode may use."""
-    machine.monitor.type("sleep 60 &\n")
+    machine.monitor.type("(while :; do sleep 1000; done) &\n")  # a copy of the shell, which shares its pages
     text = machine.wait(r"VIRTUAL ADDRESS SPACE FOR 2 \(busybox\)")
     machine.keep("split")
     row = next(i for i, line in enumerate(text.split("\n")) if "0x400000" in line)
@@ -22,13 +22,13 @@ def split(machine: ShownMachine) -> None:
     cell = screen.cell(row, column)
     check(cell.character in "12S" and cell.background != (0, 0, 0),
           f"the first page in reverse, not {cell}")
-    check(re.search(r"[12]{8}", text), "pages of processes")
+    check("S" in text[text.index("VIRTUAL ADDRESS"):].split("free K kernel")[0], "shared pages")
     check(re.search(PROMPT, text, re.MULTILINE) or "/ #" in text, "and the shell beside it")
 
 
 def pages(machine: ShownMachine) -> None:
-    machine.monitor.type("sleep 1000 &\n")
-    machine.wait(r"^/ # sleep 1000 &\n/ #")
+    machine.monitor.type("(while :; do sleep 1000; done) &\n")
+    machine.wait(r"done\) &\n/ #")
     machine.monitor.key("alt-f3")
     machine.wait(r"^ {20,}PHYSICAL MEMORY +@\d+")
     machine.keep("viewer")
@@ -36,7 +36,7 @@ def pages(machine: ShownMachine) -> None:
     machine.wait(r"PHYSICAL MEMORY, 4 KiB A CELL, BY owner")
     machine.keep("viewer-physical")
     machine.monitor.type("p")
-    text = machine.wait(r"PROCESSES: 2")
+    text = machine.wait(r"PROCESSES: 3")
     check(re.search(r"r-xp\b.*\bfile\b|r-xp .*", text) and "[stack]" in text, "regions are listed")
     machine.keep("viewer-processes")
     machine.monitor.type("p")
@@ -95,6 +95,7 @@ def moving(machine: ShownMachine) -> None:
 
 def freezing(machine: ShownMachine) -> None:
     """Space freezes the picture, s makes one step."""
+    machine.monitor.type("a")
 
     def moment() -> int:
         return int(re.search(r"PHYSICAL MEMORY +@(\d+)", machine.screen().text())[1])
@@ -149,10 +150,11 @@ def palette(machine: ShownMachine) -> None:
 
 def next_process(machine: ShownMachine) -> None:
     machine.monitor.type("n")
+    time.sleep(0.6)
     shown = re.search(r"ADDRESS SPACE FOR (\d+)", machine.wait(r"ADDRESS SPACE FOR \d+"))[1]
     time.sleep(1.5)
     check(f"ADDRESS SPACE FOR {shown} " in machine.screen().text(), "n stays at a process")
     machine.monitor.type("n")
-    machine.wait(rf"ADDRESS SPACE FOR {3 - int(shown)} ")
+    machine.wait(rf"ADDRESS SPACE FOR {int(shown) % 3 + 1} ")
     machine.monitor.type("0")
     machine.wait(rf"ADDRESS SPACE FOR {shown} ")
