@@ -8,6 +8,7 @@
  * behind twice in a row has leaked. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,6 +28,8 @@
 /* After a program's end the kernel may still be tidying up behind it, for so many short waits at most. */
 #define SETTLE_TRIES   20
 #define SETTLE_TIME    1000000 /* nanoseconds */
+#define BEAT           5000000 /* nanoseconds */
+#define METRONOMES_MAX 8
 
 static int passed, failed;
 
@@ -59,8 +62,35 @@ static unsigned long settled_memory(unsigned long before)
     return free;
 }
 
+/* An emulator that counts instructions hands the turn to another processor when the next timer is due, which may be seconds away while a test's threads spin: so each processor has one that is
+ * always due soon. */
+static void metronomes_start(pid_t *metronomes)
+{
+    long count = check_time_is_hosts ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
+    for (int cpu = 0; cpu < METRONOMES_MAX; cpu++) {
+        metronomes[cpu] = count > 1 && cpu < count ? fork() : -1;
+        if (metronomes[cpu] != 0)
+            continue;
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        sched_setaffinity(0, sizeof(set), &set);
+        for (struct timespec beat = {.tv_nsec = BEAT};;)
+            nanosleep(&beat, NULL);
+    }
+}
+
+static void metronomes_stop(const pid_t *metronomes)
+{
+    for (int cpu = 0; cpu < METRONOMES_MAX; cpu++)
+        if (metronomes[cpu] > 0 && kill(metronomes[cpu], SIGKILL) == 0)
+            waitpid(metronomes[cpu], NULL, 0);
+}
+
 static int run_once(char **words)
 {
+    pid_t metronomes[METRONOMES_MAX];
+    metronomes_start(metronomes);
     pid_t child = fork();
     if (child == 0) {
         execv(words[0], words);
@@ -70,6 +100,7 @@ static int run_once(char **words)
     int status = -1;
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
+    metronomes_stop(metronomes);
     reap_orphans();
     return status;
 }

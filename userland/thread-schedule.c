@@ -21,7 +21,7 @@
 #define BEGIN       72 /* when the first of them did */
 #define SHARE_ERROR 10 /* per cent */
 #define NAPS        40
-#define LATENCY     (500 * INT64_C(1000))
+#define LATENCY     (500 * INT64_C(1000)) /* where instructions are counted, those of other CPUs count too */
 #define HOGS_MOST   8
 #define PATIENCE    (20 * SECOND) /* with a busy host */
 
@@ -245,7 +245,7 @@ static void wakes(int count)
     hogs_end(hogs, count);
     sched_setaffinity(0, sizeof(all), &all);
     /* Without preemption each wake-up would wait for turns of 6 ms. */
-    check_that(check_time_is_hosts || worst < LATENCY,
+    check_that(check_time_is_hosts || worst < (cpu_count() == 1 ? LATENCY : 10 * LATENCY),
                "beside %d that compute a sleeper wakes %ld us late at worst, %ld us in the mean", count,
                worst / 1000, total / NAPS / 1000);
 }
@@ -276,7 +276,8 @@ static void starves(void)
     kill(child, SIGKILL);
     hogs_end(others, 2);
     sched_setaffinity(0, sizeof(all), &all);
-    check_that(longest > 0 && (check_time_is_hosts || longest < 250 * MILLISECOND),
+    check_that(longest > 0 &&
+                   (check_time_is_hosts || longest < (cpu_count() == 1 ? 250 * MILLISECOND : 2 * SECOND)),
                "nice 19 beside two of nice 0 waits for %ld ms", longest / MILLISECOND);
 }
 
