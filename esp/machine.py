@@ -13,6 +13,11 @@ OVMF = "/usr/share/OVMF"
 # skipped. It costs nothing. A smaller shift makes OVMF's delays, which are virtual time, many instructions
 # long.
 DETERMINISTIC = ["-icount", "shift=6,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
+# By instructions, QEMU lets one processor run until a timer of the machine is due, up to two seconds when
+# nothing else has one: who spins for another one's answer does so for that long. This device does nothing,
+# regularly.
+TURN = 10000  # microseconds of virtual time, for all processors together
+TURNS = ["-netdev", "hubport,id=turns,hubid=0", "-object", "filter-buffer,id=turn,netdev=turns,interval={}"]
 DEBUG_EXIT_PORT = 0xF4
 # Above this the memory backend reserves no swap, so that a machine may be larger than this host.
 LARGE_MEMORY = 1 << 30
@@ -42,6 +47,7 @@ class MachineError(Exception):
 @dataclass
 class Machine:
     cpus: int = 1
+    topology: str = ""  # more of QEMU's -smp: "sockets=2,cores=2,threads=2"
     memory: str = "256M"
     cpu: str = "max"
     machine: str = "q35"
@@ -51,6 +57,7 @@ class Machine:
     display: list[str] = field(default_factory=lambda: ["-device", "VGA"])
     window: str = "none"  # QEMU's -display
     deterministic: bool = True
+    turn: int = TURN  # another length is another order of events, as repeatable
     extra: list[str] = field(default_factory=list)
     # QEMU's record/replay: "record" or "replay", and the folder where esp/recording.py keeps it.
     recording: tuple[str, str] | None = None
@@ -93,8 +100,9 @@ def command_line(machine: Machine, image: str) -> list[str]:
     code, variables = FIRMWARE[machine.firmware]
     if machine.recording:
         variables = None
+    processors = ",".join(filter(None, (str(machine.cpus), machine.topology)))
     command = [
-        qemu_program(), "-accel", accel, "-machine", chipset, "-cpu", machine.cpu, "-smp", str(machine.cpus),
+        qemu_program(), "-accel", accel, "-machine", chipset, "-cpu", machine.cpu, "-smp", processors,
         *backend, "-m", f"{memory // 1024}K", "-nodefaults", "-no-user-config", "-no-reboot",
         "-boot", "menu=off", "-display", machine.window, *machine.display,
         "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware_file(code)}",
@@ -109,6 +117,8 @@ def command_line(machine: Machine, image: str) -> list[str]:
     command += ["-drive", f"if=none,id=boot,format=raw,snapshot=on,file={disk}", *MEDIA[machine.media]]
     if machine.deterministic and machine.accel == "tcg":
         command += DETERMINISTIC
+        if machine.cpus > 1:
+            command += [word.format(machine.turn) for word in TURNS]
     return command + machine.extra
 
 

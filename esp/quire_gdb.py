@@ -101,6 +101,26 @@ def current_thread() -> gdb.Value | None:
     return gdb.Value(address).cast(gdb.lookup_type("struct thread").pointer()).dereference()
 
 
+def processors() -> list[gdb.Value]:
+    """The kernel's block of each processor that runs."""
+    return [value(f"cpus[{index}]").dereference() for index in range(number("cpu_count"))]
+
+
+def running_threads() -> dict[int, int]:
+    """The number of the processor that runs a thread, by the thread's address."""
+    return {int(cpu["current"]): int(cpu["id"]) for cpu in processors() if not is_null(cpu["current"])}
+
+
+def kernel_threads() -> list[gdb.Value]:
+    """Those that belong to no process, by name; the boot processor's idle thread included."""
+    found = {int(cpu["idle"]): cpu["idle"].dereference() for cpu in processors() if not is_null(cpu["idle"])}
+    thread = value("'kernel/process/thread.c'::kernel_threads")["lh_first"]
+    while not is_null(thread):
+        found[int(thread)] = thread.dereference()
+        thread = thread["by_tid"]["le_next"]
+    return sorted(found.values(), key=lambda thread: name_of(thread["name"]))
+
+
 def threads_of(process: gdb.Value) -> list[gdb.Value]:
     found = []
     thread = process["threads"]["tqh_first"]
@@ -252,15 +272,15 @@ class Ps(Subcommand):
     name = "ps"
 
     def run(self, argument: str) -> None:
-        thread = current_thread()
-        running = int(thread["process"]) if thread is not None else 0
+        running = {int(gdb.Value(address).cast(gdb.lookup_type("struct thread").pointer())["process"])
+                   for address in running_threads()}
         print("  PID  PPID  THREADS  RESIDENT  MAPPED  STATE    NAME")
         for process in processes():
             parent = 0 if is_null(process["parent"]) else int(process["parent"]["pid"])
             space = process["space"]
             resident, mapped = (0, 0) if is_null(space) else (int(space["pages_resident"]),
                                                               int(space["pages_mapped"]))
-            state = ("zombie" if process["zombie"] else "running" if int(process.address) == running
+            state = ("zombie" if process["zombie"] else "running" if int(process.address) in running
                      else "stopped" if process["stopped"] else "")
             print(f"{int(process['pid']):5} {parent:5} {int(process['thread_count']):8} "
                   f"{resident:9} {mapped:7}  "
@@ -268,24 +288,42 @@ class Ps(Subcommand):
 
 
 class Threads(Subcommand):
-    """Threads and where they sleep: quire threads [PID]"""
+    """Threads, where they run and where they sleep: quire threads [PID] (0: the kernel's own)"""
 
     name = "threads"
 
     def run(self, argument: str) -> None:
         wanted = argument_numbers(argument, 0, 1, "quire threads [PID]")
-        running = current_thread()
+        running = running_threads()
         for process in processes():
             if wanted and int(process["pid"]) != wanted[0]:
                 continue
             for thread in threads_of(process):
-                state = str(thread["state"]).removeprefix("THREAD_").lower()
-                print(f"thread {int(thread['tid'])} of {name_of(process['name'])} "
-                      f"({int(process['pid'])}): {state}")
-                if running is not None and int(thread.address) == int(running.address):
-                    print("  runs on this processor: use backtrace")
-                elif state != "dead":
-                    self.backtrace(int(thread["saved_rsp"]))
+                name = f"thread {int(thread['tid'])} of {name_of(process['name'])} ({int(process['pid'])})"
+                self.tell(name, thread, running)
+        if not wanted or wanted[0] == 0:
+            for thread in kernel_threads():
+                self.tell(f"kernel thread {name_of(thread['name'])}", thread, running)
+
+    def tell(self, name: str, thread: gdb.Value, running: dict[int, int]) -> None:
+        state = str(thread["state"]).removeprefix("THREAD_").lower()
+        processor = running.get(int(thread.address))
+        print(f"{name}: {state}{'' if processor is None else f' on processor {processor}'}")
+        if processor is not None:
+            self.backtrace_running(processor)
+        elif state != "dead":
+            self.backtrace(int(thread["saved_rsp"]))
+
+    def backtrace_running(self, processor: int) -> None:
+        """gdb's thread N + 1 is QEMU's processor N, which is the kernel's when all have started in order."""
+        selected = gdb.selected_thread()
+        for other in gdb.selected_inferior().threads():
+            if other.num != processor + 1:
+                continue
+            other.switch()
+            print(gdb.execute("backtrace 12", to_string=True).rstrip().replace("#", "  #"))
+        if selected is not None:
+            selected.switch()
 
     def backtrace(self, saved: int) -> None:
         """The stack as thread_switch() left it: six registers, the last of them RBP, and the return
@@ -450,14 +488,31 @@ class Why(Subcommand):
         what = "fetch" if error & 16 else "write" if error & 2 else "read"
         print(f"it was a {'user' if error & 4 else 'kernel'} {what} of {address:#x}; "
               f"{'the page was there and refused' if error & 1 else 'no page was there'}")
-        if any(int(each["pid"]) == int(fault["pid"]) and not is_null(each["space"]) for each in processes()):
-            print_walk(int(fault["cr3"]) & ADDRESS_MASK, address)
-            for region in regions_of(process_of(int(fault["pid"]))):
-                if int(region["start"]) <= address < int(region["end"]):
-                    print(f"  in region {int(region['start']):#x}-{int(region['end']):#x}, "
-                          f"protection {int(region['protection'])}")
+        self.explain(fault, address, error)
+
+    def explain(self, fault: gdb.Value, address: int, error: int) -> None:
+        """The walk as it was then, the entry that refused, and what the address was promised to be."""
+        levels_then = int(fault["levels"])
+        refused = (WRITABLE if error & 2 else 0) | (USER if error & 4 else 0)
+        for index in range(levels_then):
+            level, entry = levels_then - index, int(fault["entry"][index])
+            wrong = (not entry & PRESENT or entry & refused != refused
+                     or bool(error & 16 and entry & NO_EXECUTE))
+            print(f"  level {level} {LEVEL_NAMES[level]:4} {entry:016x} {entry_flags(entry, level)}"
+                  f"{'  <- refused' if wrong else ''}")
+            if not entry & PRESENT or (entry & LARGE and 1 < level <= 3):
+                break
+        start, end = int(fault["region_start"]), int(fault["region_end"])
+        protection = int(fault["region_protection"])
+        letters = ((1, "r"), (2, "w"), (4, "x"))
+        rights = "".join(letter if protection & bit else "-" for bit, letter in letters)
+        if start <= address < end:
+            print(f"  in region {start:#x}-{end:#x} {rights}: it may not be "
+                  f"{'run' if error & 16 else 'written' if error & 2 else 'read'}")
+        elif end:
+            print(f"  in no region; the next one is {start:#x}-{end:#x} {rights}")
         else:
-            print("its tables are gone")
+            print("  in no region, and there is none above")
 
 
 Quire()

@@ -3,8 +3,10 @@
 
 #include <asm/errno.h>
 
+#include "kernel/device/screen.h"
 #include "kernel/file/proc_sys.h"
 #include "kernel/lib/format.h"
+#include "kernel/lock_report.h"
 #include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
@@ -54,6 +56,18 @@ static int fail_read(const struct failure *failure, char **text, size_t *length)
     return text_give(text, length, line, size + snprintf(line + size, sizeof(line) - (size_t)size, "\n"));
 }
 
+static int screen_read(char **text, size_t *length)
+{
+    struct screen_statistics sent;
+    char lines[TEXT_MAX];
+
+    screen_statistics(&sent);
+    return text_give(text, length, lines,
+                     snprintf(lines, sizeof(lines),
+                              "rows %u\ncolumns %u\npictures %lu\ncells %lu\nbytes %lu\n", screen_rows(),
+                              screen_columns(), sent.pictures, sent.cells, sent.bytes));
+}
+
 static int fail_frame_read(char **text, size_t *length)
 {
     return fail_read(&frame_failure, text, length);
@@ -78,8 +92,10 @@ void controls_register(void)
 {
     static struct proc_text texts[] = {
         {.name = "memory_check", .read = memory_check_read},
+        {.name = "screen", .read = screen_read},
         {.name = "memory_free", .read = memory_free_read},
         {.name = "fail_frame", .read = fail_frame_read, .write = fail_frame_write},
+        {.name = "lock_times", .read = lock_report_read, .write = lock_report_write},
         {.name = "fail_heap", .read = fail_heap_read, .write = fail_heap_write},
     };
     for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 
 #include "kernel/controls.h"
+#include "kernel/cpu/registers.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
 #include "kernel/debug/selftest.h"
@@ -13,9 +14,11 @@
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
+#include "kernel/lock_report.h"
 #include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/kernel_space.h"
 #include "kernel/memory/memory_check.h"
 #include "kernel/process/exec.h"
 #include "kernel/process/scheduler.h"
@@ -42,6 +45,7 @@ _Noreturn static void machine_leave(uint8_t debug_exit_value)
 
 static void machine_end(int status)
 {
+    lock_report_log();
     if (status & 0x7f)
         log_info("quire: exit signal %d", status & 0x7f);
     else
@@ -81,6 +85,7 @@ static uint64_t frames_free_now(void)
 
 static void memory_note(void)
 {
+    kernel_stacks_drop_cached();
     frames_free = frames_free_now();
     heap_used = heap_bytes_used();
 }
@@ -88,6 +93,7 @@ static void memory_note(void)
 /* More in use than before, or something unaccounted for. */
 static const char *memory_worse(uint64_t *before, uint64_t *now)
 {
+    kernel_stacks_drop_cached();
     *before = heap_used;
     *now = heap_bytes_used();
     if (*now > *before)
@@ -109,6 +115,7 @@ static const char *memory_difference(uint64_t *before, uint64_t *now)
     const char *what = memory_worse(before, now);
 
     while (what != NULL && clock_now() < patience) {
+        cpu_relax();
         scheduler_yield();
         what = memory_worse(before, now);
     }
@@ -119,6 +126,7 @@ static void selftests_run(void)
 {
     static const struct selftest_ground memory = {memory_note, memory_difference};
     unsigned failed = selftest_run(option_value("selftest"), &memory);
+    lock_report_log();
     machine_leave(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
 }
 
@@ -128,11 +136,23 @@ static int strings_add(struct exec_arguments *arguments, const char *string, uns
     return exec_arguments_add(arguments, string, strlen(string));
 }
 
+int first_process_environment(struct exec_arguments *arguments)
+{
+    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
+    size_t position = 0;
+    int error = 0;
+
+    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
+        error = strings_add(arguments, defaults[i], &arguments->environment_count);
+    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
+        error = strings_add(arguments, value, &arguments->environment_count);
+    return error;
+}
+
 /* argv and the environment of the first program; the program's path. */
 static const char *arguments_make(struct exec_arguments *arguments)
 {
-    static const char *const defaults[] = {"PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/", "TERM=linux"};
-    size_t count, position = 0;
+    size_t count;
     char *const *words = option_arguments(&count);
     const char *path = option_value("init");
     int error = 0;
@@ -143,10 +163,8 @@ static const char *arguments_make(struct exec_arguments *arguments)
         error = strings_add(arguments, path, &arguments->argument_count);
     for (size_t i = 0; i < count && error == 0; i++)
         error = strings_add(arguments, words[i], &arguments->argument_count);
-    for (unsigned i = 0; i < sizeof(defaults) / sizeof(defaults[0]) && error == 0; i++)
-        error = strings_add(arguments, defaults[i], &arguments->environment_count);
-    for (const char *value; error == 0 && (value = option_next("env.", &position)) != NULL;)
-        error = strings_add(arguments, value, &arguments->environment_count);
+    if (error == 0)
+        error = first_process_environment(arguments);
     if (error != 0)
         panic("the arguments of %s cannot be passed: error %d", path, -error);
     return path;
@@ -182,6 +200,7 @@ static void start(void *argument)
     const struct boot_info *boot = argument;
 
     controls_register();
+    lock_report_start();
     files_begin(boot);
     if (option_present("selftest"))
         selftests_run();

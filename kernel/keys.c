@@ -17,16 +17,35 @@
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/wait_queue.h"
+#include "kernel/second_shell.h"
 #include "kernel/view/viewer.h"
 
 static struct {
-    struct spinlock lock; /* holds check_wanted */
+    struct spinlock lock; /* holds what is wanted */
     struct wait_queue queue;
-    bool check_wanted;
+    bool check_wanted, shell_wanted;
 } magic = {
     .lock = SPINLOCK_INIT(LOCK_DEVICE, "magic keys"),
     .queue = WAIT_QUEUE_INIT(magic.queue),
 };
+
+/* Have the thread do something. */
+static void want(bool *wanted)
+{
+    spinlock_lock(&magic.lock);
+    *wanted = true;
+    spinlock_unlock(&magic.lock);
+    wait_queue_wake_all(&magic.queue);
+}
+
+/* Without a shell there, Enter starts one. */
+static void typed_second(const uint8_t *bytes, size_t size)
+{
+    if (second_shell_runs())
+        console_input(CONSOLE_SECOND, bytes, size);
+    else if (size == 1 && bytes[0] == '\r')
+        want(&magic.shell_wanted);
+}
 
 static void typed(const uint8_t *bytes, size_t size)
 {
@@ -36,16 +55,25 @@ static void typed(const uint8_t *bytes, size_t size)
         break;
     case CONSOLE_LOG:
         break;
+    case CONSOLE_SECOND:
+        typed_second(bytes, size);
+        break;
     default:
-        console_input(bytes, size);
+        console_input(CONSOLE_SHELL, bytes, size);
         break;
     }
 }
 
 static void terminal_choose(unsigned number)
 {
+    static bool second_seen;
+
     if (number >= CONSOLE_TERMINALS)
         return;
+    if (number == CONSOLE_SECOND && !second_seen) {
+        second_seen = true;
+        want(&magic.shell_wanted);
+    }
     console_terminal_show((enum console_terminal)number);
     viewer_wake();
 }
@@ -91,11 +119,14 @@ static void magic_run(void *nothing)
     (void)nothing;
     for (;;) {
         spinlock_lock(&magic.lock);
-        int error = wait_event(&magic.queue, &magic.lock, magic.check_wanted);
-        magic.check_wanted = false;
+        int error = wait_event(&magic.queue, &magic.lock, magic.check_wanted || magic.shell_wanted);
+        bool check = magic.check_wanted, shell = magic.shell_wanted;
+        magic.check_wanted = magic.shell_wanted = false;
         spinlock_unlock(&magic.lock);
-        if (error == 0)
+        if (error == 0 && check)
             check_tell();
+        if (error == 0 && shell)
+            second_shell_start();
     }
 }
 
@@ -109,10 +140,7 @@ static void magic_key(char letter)
         memory_tell();
         break;
     case 'c':
-        spinlock_lock(&magic.lock);
-        magic.check_wanted = true;
-        spinlock_unlock(&magic.lock);
-        wait_queue_wake_all(&magic.queue);
+        want(&magic.check_wanted);
         break;
     case 'l':
         terminal_choose(CONSOLE_LOG);

@@ -11,12 +11,13 @@
 #include "kernel/first_process.h"
 #include "kernel/keys.h"
 #include "kernel/lib/options.h"
+#include "kernel/lock_report.h"
 #include "kernel/machine.h"
 #include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
+#include "kernel/memory/memory_kind.h"
 #include "kernel/memory/space_internal.h"
-#include "kernel/memory/space_visit.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/fault.h"
 #include "kernel/process/futex.h"
@@ -57,7 +58,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
 
     machine_devices_start(boot);
     walk_report_in_panics();
-    space_visit_start(boot);
+    memory_kind_start(boot);
     kernel_space_drop_low();
     zero_frame_make();
     firmware_reset_start(boot);
@@ -66,6 +67,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     process_faults_start();
     futex_start();
     syscall_start();
+    lock_report_start();
     processors_start(boot);
     vdso_start();
     viewer_start();

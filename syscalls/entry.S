@@ -52,7 +52,7 @@ syscall_entry:
     xorl %ebp, %ebp               /* ends backtraces */
     cmpq $SYSCALL_COUNT, %rax
     jae 7f
-    cmpb $0, syscall_traced(%rip)
+    cmpb $0, syscall_watched(%rip)
     jne 8f
     movq %r10, %rcx
     call *syscall_table(, %rax, 8)
@@ -99,7 +99,7 @@ syscall_return:
     call syscall_unknown
     jmp 1b
 8:  movq %rsp, %rdi
-    call syscall_trace
+    call syscall_watch
     jmp 1b
 9:  movq %rsp, %rdi
     call trap_user_work

@@ -114,7 +114,9 @@ int program_exec(struct process *process, const char *path, struct exec_argument
         return -ENAMETOOLONG;
     for (unsigned depth = 0;; depth++) {
         char *interpreter, *argument;
-        int error = program_file_open(process->directory, name, &file);
+        struct node *directory = process_file_operations.directory_get(process);
+        int error = program_file_open(directory, name, &file);
+        process_file_operations.directory_put(directory);
         if (error != 0)
             return error;
         if (!script_line(&file, line, &interpreter, &argument)) {

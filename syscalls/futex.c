@@ -40,9 +40,8 @@ static long wait(uint64_t address, int operation, uint32_t value, uint64_t timeo
     if (error != 0)
         return error;
     error = futex_wait(address, scope, value, deadline, bitset);
-    /* Made again it would wait for the whole time again, unless that is a point in time. */
-    bool again = timeout == 0 || (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-    return error == -EINTR && again ? -RESTART_CALL : error;
+    /* As on Linux, a wait of limited time is not made again. */
+    return error == -EINTR && timeout == 0 ? -RESTART_CALL : error;
 }
 
 long sys_futex(uint64_t address, int operation, uint32_t value, uint64_t timeout, uint64_t second,
@@ -50,7 +49,7 @@ long sys_futex(uint64_t address, int operation, uint32_t value, uint64_t timeout
 {
     enum futex_scope scope = operation & FUTEX_PRIVATE_FLAG ? FUTEX_PRIVATE : FUTEX_SHARED;
     int command = operation & FUTEX_CMD_MASK;
-    uint32_t count = (uint32_t)timeout; /* of the calls that have no time-out */
+    int most = (int)value, count = (int)timeout; /* of the calls that have no time-out */
 
     if (operation & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
         return -ENOSYS;
@@ -60,15 +59,15 @@ long sys_futex(uint64_t address, int operation, uint32_t value, uint64_t timeout
     case FUTEX_WAIT_BITSET:
         return wait(address, operation, value, timeout, third);
     case FUTEX_WAKE:
-        return futex_wake(address, scope, value, FUTEX_BITSET_MATCH_ANY);
+        return futex_wake(address, scope, most, FUTEX_BITSET_MATCH_ANY);
     case FUTEX_WAKE_BITSET:
-        return futex_wake(address, scope, value, third);
+        return futex_wake(address, scope, most, third);
     case FUTEX_REQUEUE:
-        return futex_requeue(address, second, scope, value, count, NULL);
+        return futex_requeue(address, second, scope, most, count, NULL);
     case FUTEX_CMP_REQUEUE:
-        return futex_requeue(address, second, scope, value, count, &third);
+        return futex_requeue(address, second, scope, most, count, &third);
     case FUTEX_WAKE_OP:
-        return futex_wake_operation(address, second, scope, value, count, third);
+        return futex_wake_operation(address, second, scope, most, count, third);
     default:
         return -ENOSYS;
     }

@@ -1,4 +1,6 @@
-/* Waiting for files: poll(2), ppoll(2). */
+/* Waiting for files: poll(2), ppoll(2), and what select.c shares with them. */
+#include "syscalls/poll.h"
+
 #include <asm/errno.h>
 #include <asm/poll.h>
 #include <asm/signal.h>
@@ -13,16 +15,8 @@
 #include "syscalls/user_path.h"
 
 #define MILLISECOND   (NANOSECONDS / 1000)
-#define NO_TIMEOUT    UINT64_MAX
 /* Reported whether asked for or not. */
 #define ALWAYS_EVENTS (POLLERR | POLLHUP | POLLNVAL)
-
-/* One file that is waited for. */
-struct poll_entry {
-    struct pollfd request;
-    struct file *file; /* counted; NULL: ignored, or not open */
-    struct wait_entry wait;
-};
 
 /* What is true of each file now; how many files have something. */
 static unsigned events_collect(struct poll_entry *entries, unsigned count)
@@ -57,9 +51,8 @@ static void waits_end(struct poll_entry *entries, unsigned count)
     }
 }
 
-/* Until something is true, the time is over (0) or a signal came (-EINTR). The thread stands in all queues before it looks, so it misses no
- * wake-up. */
-static int poll_wait(struct poll_entry *entries, unsigned count, uint64_t deadline)
+/* The thread stands in all queues before it looks, so it misses no wake-up. */
+int poll_wait(struct poll_entry *entries, unsigned count, uint64_t deadline)
 {
     struct spinlock lock = SPINLOCK_INIT(LOCK_DEVICE, "poll");
 
@@ -105,6 +98,13 @@ static int entries_return(const struct poll_entry *entries, struct pollfd __user
     return 0;
 }
 
+void poll_entries_free(struct poll_entry *entries, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        file_put(entries[i].file);
+    heap_free(entries);
+}
+
 /* `deadline`: 0: do not wait. */
 static long poll(struct pollfd __user *user, unsigned count, uint64_t deadline)
 {
@@ -118,26 +118,34 @@ static long poll(struct pollfd __user *user, unsigned count, uint64_t deadline)
         result = poll_wait(entries, count, deadline);
     if (result >= 0 && entries_return(entries, user, count) != 0)
         result = -EFAULT;
-    for (unsigned i = 0; i < count; i++)
-        file_put(entries[i].file);
-    heap_free(entries);
+    poll_entries_free(entries, count);
     return result;
 }
 
-/* The clock's time `nanoseconds` from now. */
-static uint64_t deadline_after(uint64_t nanoseconds)
+uint64_t poll_deadline(uint64_t nanoseconds)
 {
     uint64_t deadline;
 
     if (nanoseconds == 0)
         return 0;
-    return __builtin_add_overflow(clock_now(), nanoseconds, &deadline) ? NO_TIMEOUT : deadline;
+    return __builtin_add_overflow(clock_now(), nanoseconds, &deadline) ? POLL_NO_TIMEOUT : deadline;
 }
 
 long sys_poll(struct pollfd __user *files, unsigned count, int milliseconds)
 {
     return poll(files, count,
-                milliseconds < 0 ? NO_TIMEOUT : deadline_after((uint64_t)milliseconds * MILLISECOND));
+                milliseconds < 0 ? POLL_NO_TIMEOUT : poll_deadline((uint64_t)milliseconds * MILLISECOND));
+}
+
+int poll_timeout(int64_t seconds, int64_t nanoseconds, uint64_t *timeout)
+{
+    *timeout = POLL_NO_TIMEOUT;
+    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= (int64_t)NANOSECONDS)
+        return -EINVAL;
+    if (__builtin_mul_overflow((uint64_t)seconds, NANOSECONDS, timeout) ||
+        __builtin_add_overflow(*timeout, (uint64_t)nanoseconds, timeout))
+        *timeout = POLL_NO_TIMEOUT;
+    return 0;
 }
 
 static int timeout_fetch(const struct __kernel_timespec __user *user, uint64_t *deadline)
@@ -145,51 +153,41 @@ static int timeout_fetch(const struct __kernel_timespec __user *user, uint64_t *
     struct __kernel_timespec timeout;
     uint64_t nanoseconds;
 
-    *deadline = NO_TIMEOUT;
+    *deadline = POLL_NO_TIMEOUT;
     if (user == NULL)
         return 0;
     int error = copy_from_user(&timeout, user, sizeof(timeout));
-    if (error != 0)
-        return error;
-    if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || timeout.tv_nsec >= (long long)NANOSECONDS)
-        return -EINVAL;
-    if (!__builtin_mul_overflow((uint64_t)timeout.tv_sec, NANOSECONDS, &nanoseconds) &&
-        !__builtin_add_overflow(nanoseconds, (uint64_t)timeout.tv_nsec, &nanoseconds))
-        *deadline = deadline_after(nanoseconds);
-    return 0;
+    if (error == 0)
+        error = poll_timeout(timeout.tv_sec, timeout.tv_nsec, &nanoseconds);
+    if (error == 0)
+        *deadline = poll_deadline(nanoseconds);
+    return error;
 }
 
-/* Let `mask` be what is blocked while this call waits; signal_deliver() gives the old one back after a handler (as for sigsuspend). */
-static int mask_install(const uint64_t __user *user, size_t size)
+/* signal_deliver() gives the old mask back after a handler (as for sigsuspend). */
+int poll_mask_install(const uint64_t __user *user, size_t size)
 {
-    struct process *process = current_process();
     struct signal_state *signals = &thread_current()->signals;
-    uint64_t mask;
+    signal_set mask;
 
     if (size != sizeof(mask))
         return -EINVAL;
     int error = copy_from_user(&mask, user, sizeof(mask));
     if (error != 0)
         return error;
-    spinlock_lock(&process->lock);
     signals->saved_mask = signals->blocked;
-    signals->blocked = mask & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
-    spinlock_unlock(&process->lock);
+    signal_block(mask);
     return 0;
 }
 
-/* The call is over. When a signal ended it, the mask stays until that signal was delivered. */
-static void mask_remove(bool interrupted)
+void poll_mask_remove(bool interrupted)
 {
-    struct process *process = current_process();
     struct signal_state *signals = &thread_current()->signals;
 
-    spinlock_lock(&process->lock);
     if (interrupted)
         signals->restore_mask = true;
     else
-        signals->blocked = signals->saved_mask;
-    spinlock_unlock(&process->lock);
+        signal_block(signals->saved_mask);
 }
 
 long sys_ppoll(struct pollfd __user *files, unsigned count, const struct __kernel_timespec __user *timeout,
@@ -199,11 +197,11 @@ long sys_ppoll(struct pollfd __user *files, unsigned count, const struct __kerne
 
     int error = timeout_fetch(timeout, &deadline);
     if (error == 0 && mask != NULL)
-        error = mask_install(mask, mask_size);
+        error = poll_mask_install(mask, mask_size);
     if (error != 0)
         return error;
     long result = poll(files, count, deadline);
     if (mask != NULL)
-        mask_remove(result == -EINTR);
+        poll_mask_remove(result == -EINTR);
     return result;
 }

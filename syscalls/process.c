@@ -2,7 +2,6 @@
 #include <asm/errno.h>
 #include <asm/prctl.h>
 #include <linux/resource.h>
-#include <linux/sched.h>
 #include <linux/wait.h>
 
 #include "kernel/cpu/registers.h"
@@ -36,54 +35,6 @@ long sys_getppid(void)
     int pid = parent != NULL ? parent->pid : 0;
     spinlock_unlock(&process_tree_lock);
     return pid;
-}
-
-long sys_fork(void)
-{
-    static const struct process_fork_arguments plain;
-    return process_fork(syscall_frame(), &plain);
-}
-
-long sys_vfork(void)
-{
-    static const struct process_fork_arguments vfork = {.vfork = true, .share_space = true};
-    return process_fork(syscall_frame(), &vfork);
-}
-
-/* What a copy of the process can be asked for. CLONE_VM only with CLONE_VFORK: two processes that run at the same time do not share memory. */
-#define FORK_FLAGS                                                                                           \
-    (CSIGNAL | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_VFORK)
-
-/* What makes a thread of the same process, and what may come with it: what CLONE_SYSVSEM shares does not exist, CLONE_DETACHED has no meaning. */
-#define THREAD_SHARES (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
-#define THREAD_FLAGS                                                                                         \
-    (THREAD_SHARES | CLONE_SYSVSEM | CLONE_DETACHED | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID |            \
-     CLONE_PARENT_SETTID | CLONE_SETTLS | CSIGNAL)
-
-long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls)
-{
-    bool spawn = (flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK);
-    bool thread = flags & CLONE_THREAD;
-
-    if (thread && ((flags & THREAD_SHARES) != THREAD_SHARES || flags & ~(uint64_t)THREAD_FLAGS))
-        return -EINVAL;
-    if (!thread && flags & ~(uint64_t)(FORK_FLAGS | (spawn ? CLONE_VM : 0)))
-        return -EINVAL;
-    struct process_fork_arguments arguments = {
-        .stack = stack,
-        .tls = flags & CLONE_SETTLS ? tls : 0,
-        .parent_tid = flags & CLONE_PARENT_SETTID ? parent_tid : 0,
-        .child_tid = flags & CLONE_CHILD_SETTID ? child_tid : 0,
-        .clear_child_tid = flags & CLONE_CHILD_CLEARTID ? child_tid : 0,
-        .vfork = flags & CLONE_VFORK,
-        .share_space = spawn,
-    };
-    if (arguments.tls >= USER_END)
-        return -EPERM;
-    if (!thread)
-        return process_fork(syscall_frame(), &arguments);
-    long result = thread_clone(syscall_frame(), &arguments);
-    return result == -EINTR ? -RESTART_CALL : result;
 }
 
 long sys_exit(int code)

@@ -12,9 +12,6 @@ struct rusage;
 long sys_getpid(void);
 long sys_gettid(void);
 long sys_getppid(void);
-long sys_fork(void);
-long sys_vfork(void);
-long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls);
 long sys_exit(int code);
 long sys_exit_group(int code);
 long sys_wait4(int pid, int __user *status, int options, struct rusage __user *usage);
@@ -30,6 +27,12 @@ long sys_getgid(void);
 long sys_getegid(void);
 long sys_set_tid_address(uint64_t address);
 long sys_arch_prctl(int operation, uint64_t address);
+
+/* In clone.c. */
+long sys_fork(void);
+long sys_vfork(void);
+long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls);
+long sys_clone3(uint64_t from, size_t size);
 
 /* execve: in exec.c. */
 long sys_execve(const char __user *path, uint64_t argv, uint64_t envp);

@@ -40,20 +40,6 @@ long sys_rt_sigaction(int signal, const void __user *new, void __user *old, size
     return user_address(old) != 0 ? copy_to_user(old, &before, sizeof(before)) : 0;
 }
 
-/* Change what the thread blocks; what that lets through is delivered on the way out. */
-static void mask_set(signal_set mask)
-{
-    struct thread *thread = thread_current();
-
-    spinlock_lock(&thread->process->lock);
-    thread->signals.blocked = mask & ~UNBLOCKABLE;
-    if (signal_is_pending(thread))
-        cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
-    /* What is blocked from now on is for another thread. */
-    signal_pass_on_locked(thread->process);
-    spinlock_unlock(&thread->process->lock);
-}
-
 long sys_rt_sigprocmask(int how, const void __user *new, void __user *old, size_t set_size)
 {
     signal_set before = thread_current()->signals.blocked;
@@ -70,7 +56,7 @@ long sys_rt_sigprocmask(int how, const void __user *new, void __user *old, size_
             set = before & ~set;
         else if (how != SIG_SETMASK)
             return -EINVAL;
-        mask_set(set);
+        signal_block(set);
     }
     return user_address(old) != 0 ? copy_to_user(old, &before, sizeof(before)) : 0;
 }
@@ -116,7 +102,7 @@ long sys_rt_sigsuspend(const void __user *mask, size_t set_size)
         return -EFAULT;
     thread->signals.saved_mask = thread->signals.blocked;
     thread->signals.restore_mask = true;
-    mask_set(set);
+    signal_block(set);
     return sleep_for_signal();
 }
 
@@ -129,7 +115,7 @@ long sys_rt_sigreturn(void)
         signal_send_thread(thread_current(), &info, true);
         return -EFAULT;
     }
-    mask_set(thread_current()->signals.blocked);
+    signal_block(thread_current()->signals.blocked);
     /* The return path stores this where it is already. */
     return (long)frame->rax;
 }

@@ -9,6 +9,7 @@
 #include "kernel/device/clock.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/kernel_space.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "paging/paging.h"
@@ -36,8 +37,8 @@ long sys_sysinfo(struct sysinfo __user *to)
     frame_statistics(&frames);
     struct sysinfo info = {
         .uptime = (long)(clock_now() / NANOSECONDS),
-        .totalram = frames.total * PAGE_SIZE,
-        .freeram = frames.free * PAGE_SIZE,
+        .totalram = frames.memory * PAGE_SIZE,
+        .freeram = (frames.free + kernel_stacks_cached()) * PAGE_SIZE,
         .procs = (uint16_t)process_count(),
         .mem_unit = 1,
     };

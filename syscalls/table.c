@@ -1,4 +1,4 @@
-/* The table of handlers, made from table.h; the calls it does not have; and the tracer. */
+/* The table of handlers, made from table.h; the calls it does not have; the tracer, and counting for `check=N`. */
 #include <asm/errno.h>
 #include <asm/unistd.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/log.h"
+#include "kernel/process/check_point.h"
 #include "kernel/process/process.h"
 #include "syscalls/count.h"
 #include "syscalls/syscall.h"
@@ -38,12 +39,15 @@ static const struct {
 };
 #undef CALL
 
-uint8_t syscall_traced;
+/* Bits; not 0: calls go through syscall_watch(). */
+#define WATCH_TRACE 1u
+#define WATCH_CHECK 2u
+uint8_t syscall_watched;
 
 void syscall_entry(void);
 void syscall_entry_compatibility(void);
 long syscall_unknown(struct trap_frame *frame);
-long syscall_trace(struct trap_frame *frame);
+long syscall_watch(struct trap_frame *frame);
 
 void syscall_start(void)
 {
@@ -52,11 +56,16 @@ void syscall_start(void)
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
     wrmsr(MSR_CSTAR, (uint64_t)syscall_entry_compatibility);
     wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC);
+    if (check_point_counts())
+        __atomic_fetch_or(&syscall_watched, WATCH_CHECK, __ATOMIC_RELAXED);
 }
 
 void syscall_trace_set(bool on)
 {
-    syscall_traced = on;
+    if (on)
+        __atomic_fetch_or(&syscall_watched, WATCH_TRACE, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&syscall_watched, (uint8_t)~WATCH_TRACE, __ATOMIC_RELAXED);
 }
 
 #define UNKNOWN_NUMBERS 1024
@@ -118,19 +127,25 @@ static void arguments_format(char *to, size_t size, const char *kinds, const uin
     }
 }
 
-long syscall_trace(struct trap_frame *frame)
+long syscall_watch(struct trap_frame *frame)
 {
     const uint64_t value[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
     uint64_t number = frame->error;
+    bool trace = syscall_watched & WATCH_TRACE;
     char arguments[160];
     int pid = current_process()->pid;
 
     if (descriptions[number].name == NULL)
         return syscall_unknown(frame);
-    arguments_format(arguments, sizeof(arguments), descriptions[number].arguments, value);
-    log_info("[%d] %s(%s)", pid, descriptions[number].name, arguments);
+    if (trace) {
+        arguments_format(arguments, sizeof(arguments), descriptions[number].arguments, value);
+        log_info("[%d] %s(%s)", pid, descriptions[number].name, arguments);
+    }
     syscall_handler *handler = (syscall_handler *)(uintptr_t)syscall_table[number];
     long result = handler(value[0], value[1], value[2], value[3], value[4], value[5]);
-    log_info("[%d] %s -> %ld", pid, descriptions[number].name, result);
+    if (trace)
+        log_info("[%d] %s -> %ld", pid, descriptions[number].name, result);
+    if (syscall_watched & WATCH_CHECK)
+        check_point_trap();
     return result;
 }

@@ -17,9 +17,41 @@ static struct timespec timespec_of(uint64_t nanoseconds)
     return (struct timespec){(long)(nanoseconds / NANOSECONDS), (long)(nanoseconds % NANOSECONDS)};
 }
 
+/* The clock of a thread or process, as a number (clock_getcpuclockid(3)): its id inverted above three bits. */
+#define CPU_CLOCK_THREAD 4u
+#define CPU_CLOCK_KIND   3u
+#define CPU_CLOCK_NONE   3u /* a kind that is another kind of clock */
+#define CPU_CLOCK_SHIFT  3
+
+static int run_time_of_thread(struct thread *thread, void *context)
+{
+    if (thread->process != current_process())
+        return -ESRCH;
+    *(uint64_t *)context = thread_run_time(thread);
+    return 0;
+}
+
+static bool cpu_clock_read(int clock, uint64_t *nanoseconds)
+{
+    int id = ~(clock >> CPU_CLOCK_SHIFT);
+
+    if (((unsigned)clock & CPU_CLOCK_KIND) == CPU_CLOCK_NONE)
+        return false;
+    if ((unsigned)clock & CPU_CLOCK_THREAD)
+        return thread_with_id(id ? id : thread_current()->tid, run_time_of_thread, nanoseconds) == 0;
+    struct process *process = process_find(id ? id : current_process()->pid);
+    if (process == NULL)
+        return false;
+    *nanoseconds = process_run_time(process);
+    process_put(process);
+    return true;
+}
+
 /* Nanoseconds of a clock; false: there is no such clock. */
 static bool clock_read(int clock, uint64_t *nanoseconds)
 {
+    if (clock < 0)
+        return cpu_clock_read(clock, nanoseconds);
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:

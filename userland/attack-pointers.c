@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -57,6 +58,8 @@ static const struct attack {
     {"readv", SYS_readv, READS, {ZEROES, POINTER, 1}},
     {"writev", SYS_writev, READS, {PIPE_IN, POINTER, 1}},
     {"pipe", SYS_pipe, WRITES, {POINTER}},
+    {"select for reading", SYS_select, READS | NULLABLE, {10, POINTER, 0, 0, 0}},
+    {"select for writing", SYS_select, READS | NULLABLE, {10, 0, POINTER, 0, 0}},
     {"pipe2", SYS_pipe2, WRITES, {POINTER, 0}},
     {"ioctl FIONREAD", SYS_ioctl, WRITES | PARTIAL, {PIPE_OUT, FIONREAD, POINTER}},
     {"rt_sigaction from", SYS_rt_sigaction, READS | NULLABLE, {SIGUSR1, POINTER, 0, SIGNAL_SET_BYTES}},
@@ -94,6 +97,8 @@ static const struct attack {
     {"readlink of", SYS_readlink, READS, {POINTER, BUFFER, 64}},
     {"readlink into", SYS_readlink, WRITES, {PROGRAM, POINTER, 64}},
     {"getdents64", SYS_getdents64, WRITES, {FOLDER, POINTER, 512}},
+    {"prctl name from", SYS_prctl, READS, {PR_SET_NAME, POINTER}},
+    {"prctl name into", SYS_prctl, WRITES, {PR_GET_NAME, POINTER}},
     {"arch_prctl", SYS_arch_prctl, WRITES, {ARCH_GET_FS, POINTER}},
     {"getrandom", SYS_getrandom, WRITES | PARTIAL, {POINTER, 16, 0}},
     {"futex", SYS_futex, READS | PARTIAL, {POINTER, FUTEX_WAIT, 12345, 0}},

@@ -1,6 +1,7 @@
 /* Who am I and where: uname, process, thread, user and group ids, groups and sessions, resource limits. */
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -35,6 +36,19 @@ static void ids(void)
     check_that(getuid() == geteuid() && getgid() == getegid(), "real and effective ids differ");
     check_that(check_on_linux || getuid() == 0, "the user is %d", getuid());
     check_result("set_tid_address", system_call(SYS_set_tid_address, NULL), getpid());
+}
+
+static void thread_name(void)
+{
+    char name[16], before[16];
+
+    check_result("prctl of one's name", prctl(PR_GET_NAME, before), 0);
+    check_result("prctl with a new name", prctl(PR_SET_NAME, "fifteen letters and more"), 0);
+    memset(name, 0xff, sizeof(name));
+    check_result("prctl of the new name", prctl(PR_GET_NAME, name), 0);
+    check_that(strcmp(name, "fifteen letters") == 0, "the new name is %.16s", name);
+    check_result("prctl with the old name", prctl(PR_SET_NAME, before), 0);
+    check_error("prctl of nothing there is", system_call(SYS_prctl, 0x3fffff, 0, 0, 0, 0), EINVAL);
 }
 
 static void groups_and_sessions(void)
@@ -97,6 +111,7 @@ int main(void)
     check_begin("check-identity");
     system_name();
     ids();
+    thread_name();
     groups_and_sessions();
     limits();
     memory();

@@ -20,6 +20,8 @@
 #define FUTEX_PRIVATE             128
 #define FUTEX_WAIT_PRIVATE        (0 | FUTEX_PRIVATE)
 #define FUTEX_WAKE_PRIVATE        (1 | FUTEX_PRIVATE)
+#define FUTEX_REQUEUE_PRIVATE     (3 | FUTEX_PRIVATE)
+#define FUTEX_LOCK_PI_PRIVATE     (6 | FUTEX_PRIVATE)
 #define FUTEX_CMP_REQUEUE_PRIVATE (4 | FUTEX_PRIVATE)
 #define FUTEX_WAKE_OP_PRIVATE     (5 | FUTEX_PRIVATE)
 #define FUTEX_WAIT_BITSET_PRIVATE (9 | FUTEX_PRIVATE)
@@ -41,12 +43,6 @@ static long futex(void *word, int operation, uint32_t value, const void *timeout
 {
     long result = syscall(SYS_futex, word, operation, value, timeout, second, third);
     return result < 0 ? -errno : result;
-}
-
-static void nap(long nanoseconds)
-{
-    struct timespec time = {0, nanoseconds};
-    nanosleep(&time, NULL);
 }
 
 static _Atomic uint32_t word, other;
@@ -72,7 +68,7 @@ static void sleepers(pthread_t *threads, int count, uintptr_t bitset)
         pthread_create(&threads[i], NULL, sleeper, (void *)bitset);
     while (atomic_load(&asleep) < count)
         sched_yield();
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
 }
 
 static void join(pthread_t *threads, int count)
@@ -83,12 +79,19 @@ static void join(pthread_t *threads, int count)
 
 static void answers(void)
 {
-    struct timespec soon = {0, 10 * MILLISECOND}, bad = {0, 2 * SECOND}, past = {0, 0}, at;
+    struct timespec soon = {0, 10 * MILLISECOND}, bad = {0, 2 * SECOND}, past = {0, 0}, at,
+                    negative = {-1, 0};
     uint32_t *wild = (uint32_t *)0x10;
     word = 5;
     check_error("another value", futex(&word, FUTEX_WAIT_PRIVATE, 4, NULL, NULL, 0), EAGAIN);
     check_error("time-out", futex(&word, FUTEX_WAIT_PRIVATE, 5, &soon, NULL, 0), ETIMEDOUT);
     check_error("a time that is none", futex(&word, FUTEX_WAIT_PRIVATE, 5, &bad, NULL, 0), EINVAL);
+    check_error("a time before now", futex(&word, FUTEX_WAIT_PRIVATE, 5, &negative, NULL, 0), EINVAL);
+    check_error("a time that is not there", futex(&word, FUTEX_WAIT_PRIVATE, 5, (void *)16, NULL, 0), EFAULT);
+    check_error("the wall clock from now on",
+                futex(&word, FUTEX_WAIT_PRIVATE | FUTEX_CLOCK_REALTIME, 5, &soon, NULL, 0), ENOSYS);
+    check_error("a wake-up by the wall clock",
+                futex(&word, FUTEX_WAKE_PRIVATE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0), ENOSYS);
     check_error("a point that has passed", futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 5, &past, NULL, 1),
                 ETIMEDOUT);
     clock_gettime(CLOCK_REALTIME, &at);
@@ -105,6 +108,18 @@ static void answers(void)
     check_error("the kernel's", futex((void *)0xffff800000000000, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0),
                 EFAULT);
     check_error("no operation", futex(&word, 99, 0, NULL, NULL, 0), ENOSYS);
+    if (!check_on_linux)
+        check_error("priority inheritance", futex(&word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), ENOSYS);
+    check_error("wake fewer than none",
+                futex(&word, FUTEX_REQUEUE_PRIVATE, (uint32_t)-1, (void *)1, &other, 0), EINVAL);
+    check_error("move fewer than none", futex(&word, FUTEX_REQUEUE_PRIVATE, 1, (void *)-1, &other, 0),
+                EINVAL);
+    check_error("wake-op that is none",
+                futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &other, FUTEX_OP(7, 1, FUTEX_OP_CMP_EQ, 0)),
+                ENOSYS);
+    check_error("wake-op with a comparison that is none",
+                futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1, &other, FUTEX_OP(FUTEX_OP_ADD, 0, 9, 0)),
+                ENOSYS);
     check_result("nobody to wake", futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
     check_error("requeue of another value", futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &other, 6),
                 EAGAIN);
@@ -116,7 +131,7 @@ static void wakes(void)
     word = 0;
     sleepers(threads, 4, 0);
     check_result("wake one", futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
     check_result("one is awake", awake, 1);
     check_result("move the rest but one",
                  futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)INT_MAX, &other, 0), 3);
@@ -124,6 +139,15 @@ static void wakes(void)
     check_result("they wait here", futex(&other, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 2);
     join(threads, 4);
     check_result("all are awake", awake, 4);
+
+    sleepers(threads, 4, 0);
+    check_result("wake none: one", futex(&word, FUTEX_WAKE_PRIVATE, 0, NULL, NULL, 0), 1);
+    check_result("wake fewer: one", futex(&word, FUTEX_WAKE_PRIVATE, (uint32_t)-1, NULL, NULL, 0), 1);
+    check_result("move them without a look", futex(&word, FUTEX_REQUEUE_PRIVATE, 0, (void *)1, &other, 0), 1);
+    check_result("back", futex(&other, FUTEX_REQUEUE_PRIVATE, 0, (void *)9, &word, 0), 1);
+    check_result("to where they are", futex(&word, FUTEX_REQUEUE_PRIVATE, 0, (void *)9, &word, 0), 2);
+    check_result("all", futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 2);
+    join(threads, 4);
 
     sleepers(threads, 2, 1);
     check_result("other bits", futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 6), 0);
@@ -150,6 +174,15 @@ static void nothing(int signal)
     (void)signal;
 }
 
+static void *timed_sleeper(void *argument)
+{
+    struct timespec at;
+    (void)argument;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += 5;
+    return (void *)futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, &at, NULL, 1);
+}
+
 static void interrupted(void)
 {
     struct sigaction action = {.sa_handler = nothing};
@@ -161,10 +194,24 @@ static void interrupted(void)
     pthread_create(&thread, NULL, sleeper, NULL);
     while (atomic_load(&asleep) == 0)
         sched_yield();
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
     pthread_kill(thread, SIGUSR1);
     pthread_join(thread, &result);
     check_result("a handler without SA_RESTART ends the wait", (long)result, -EINTR);
+
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGUSR1, &action, NULL);
+    sleepers(&thread, 1, 0);
+    pthread_kill(thread, SIGUSR1);
+    check_nap(20 * MILLISECOND);
+    check_result("one with it does not", futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
+    pthread_join(thread, &result);
+    check_result("it was woken", (long)result, 0);
+    pthread_create(&thread, NULL, timed_sleeper, NULL);
+    check_nap(20 * MILLISECOND);
+    pthread_kill(thread, SIGUSR1);
+    pthread_join(thread, &result);
+    check_result("a wait of limited time is ended by any handler", (long)result, -EINTR);
 }
 
 /* Two processes wake each other through shared memory mapped at different addresses. */
@@ -229,10 +276,10 @@ static void robusts(void)
     pid_t child = fork();
     if (child == 0) {
         pthread_mutex_lock(robust);
-        nap(30 * MILLISECOND); /* the parent waits for it by now */
+        check_nap(30 * MILLISECOND); /* the parent waits for it by now */
         kill(getpid(), SIGKILL);
     }
-    nap(10 * MILLISECOND);
+    check_nap(10 * MILLISECOND);
     robust_take("a mutex whose process was killed");
     waitpid(child, NULL, 0);
 }

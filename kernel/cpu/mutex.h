@@ -15,7 +15,6 @@
 
 /* Outermost first. A thread takes a mutex only when its rank is higher than those it holds. */
 enum mutex_rank {
-    MUTEX_EXEC = 1,     /* one process: exec against other changes of the process */
     MUTEX_TREE = 10,    /* the file tree */
     MUTEX_FILE = 20,    /* one open file's offset */
     MUTEX_NODE = 30,    /* one file's contents */
@@ -40,6 +39,8 @@ struct mutex {
     bool overtaken;       /* the first waiter has found it taken again: it gets the next release */
     enum mutex_rank rank;
     const char *name;
+    uint64_t taken_time; /* while lock times are measured: when, and by whom */
+    const void *taken_at;
     TAILQ_HEAD(, mutex_waiter) waiters;
 };
 

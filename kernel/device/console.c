@@ -166,8 +166,6 @@ static void screen_text(const char *text, size_t size)
         place_follow(&screen_place, *text++);
 }
 
-static void panes_show(void);
-
 /* Whatever was looked at: a panic is written on the first terminal, at its present end. */
 static void panic_show(void)
 {

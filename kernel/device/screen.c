@@ -44,6 +44,8 @@ static struct {
     unsigned panes;
     bool row_blank[SCREEN_ROWS_MAX]; /* the panes changed: what no pane covers has to be blanked */
 
+    struct screen_statistics sent;
+
     /* Lines of pixels from here on still show what the firmware left. */
     volatile uint8_t *framebuffer;
     uint32_t clear_from, lines, line_size;
@@ -152,6 +154,7 @@ int screen_start(const struct boot_framebuffer *framebuffer, volatile void *pixe
     screen.colours = 0;
     screen.foreground = screen.background = 0;
     font_map_make(&screen.font, &font_map);
+    screen.sent = (struct screen_statistics){0};
     screen.framebuffer = pixels;
     screen.line_size = framebuffer->width * screen.pixel_size;
     screen.lines = framebuffer->height;
@@ -324,6 +327,7 @@ static void cells_update(unsigned row, unsigned column, const screen_cell_t *cel
             end++;
         }
         cells_draw(row, column + first, cells + first, end - first);
+        screen.sent.cells += end - first;
         first = end;
     }
 }
@@ -400,7 +404,15 @@ bool screen_refresh(void)
             return true;
     }
     screen.dirty = false;
+    screen.sent.pictures++;
     return false;
+}
+
+void screen_statistics(struct screen_statistics *statistics)
+{
+    *statistics = screen.sent;
+    statistics->bytes = statistics->cells * screen.font.width * screen.font.height * screen.scale *
+                        screen.scale * screen.pixel_size;
 }
 
 void screen_update(void)

@@ -84,4 +84,12 @@ bool screen_refresh(void);
 /* Send all of it. */
 void screen_update(void);
 
+/* What has been sent since screen_start(). A snapshot, without lock. */
+struct screen_statistics {
+    uint64_t pictures; /* times that the framebuffer came to show everything */
+    uint64_t cells;
+    uint64_t bytes;
+};
+void screen_statistics(struct screen_statistics *statistics);
+
 #endif

@@ -114,6 +114,8 @@ int file_open(struct node *node, unsigned flags, struct file **file)
         return -ENOMEM;
     if (operations == &pipe_operations)
         error = pipe_open(node, opened);
+    else if (operations->open != NULL)
+        error = operations->open(opened, flags);
     else if (operations != &path_operations && node->operations != NULL && node->operations->open != NULL)
         error = node->operations->open(node, opened);
     if (error == 0 && (flags & O_TRUNC) != 0 && S_ISREG(node->mode) && (flags & O_PATH) == 0)

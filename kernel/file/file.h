@@ -27,6 +27,9 @@ enum file_position {
 
 /* What a kind of file does; NULL: not possible for this kind, or the default named. */
 struct file_operations {
+    /* A device is being opened, with open(2)'s flags: negative errno refuses. `private` may be set. */
+    int (*open)(struct file *file, unsigned flags);
+
     /* Move bytes between the file and the buffer, from *position on, which is advanced (only with POSITION_MOVES; otherwise NULL or meaningless). The bytes moved,
      * 0 at the end, or negative errno. NULL: -EINVAL. */
     long (*read)(struct file *file, struct buffer *to, uint64_t *position);

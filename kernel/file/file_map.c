@@ -76,6 +76,7 @@ static int backing_make(struct file *file, bool shared, bool write, struct backi
     made->backing = (struct backing){.operations = &file_backing_operations, .references = 1};
     made->node = node_get(file->node);
     made->backing.read_only = !file_writable(file);
+    made->backing.bytes = made->node;
     made->shared = shared;
     *backing = &made->backing;
     return 0;

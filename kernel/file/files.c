@@ -26,9 +26,13 @@
 
 static bool serial_streams;
 
-static void directory_get(struct node *directory)
+/* Under tree_lock, as chdir of another thread may replace it. */
+static struct node *directory_get(const struct process *process)
 {
-    node_get(directory);
+    tree_lock();
+    struct node *directory = process->directory != NULL ? node_get(process->directory) : NULL;
+    tree_unlock();
+    return directory;
 }
 
 int files_start(const struct files_options *options)
@@ -92,28 +96,37 @@ static int standard_file(struct file_table *table, const char *path, unsigned fl
     return descriptor < 0 ? descriptor : 0;
 }
 
-int file_table_make_first(struct file_table **table)
+/* A table with one file under each of the first descriptors. */
+static int table_make(struct file_table **table, const char *const *paths, const unsigned *flags)
 {
-    static const struct {
-        const char *path;
-        unsigned flags;
-    } console[STANDARD_FILES] = {{"/dev/console", O_RDWR},
-                                 {"/dev/console", O_RDWR},
-                                 {"/dev/console", O_RDWR}},
-      serial[STANDARD_FILES] = {{"/dev/ttyS1", O_RDONLY}, {"/dev/ttyS1", O_WRONLY}, {"/dev/ttyS2", O_WRONLY}};
     struct file_table *made = file_table_create();
 
     if (made == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < STANDARD_FILES; i++) {
-        const char *path = serial_streams ? serial[i].path : console[i].path;
-        int error = standard_file(made, path, serial_streams ? serial[i].flags : console[i].flags);
+        int error = standard_file(made, paths[i], flags[i]);
         if (error != 0) {
-            log_error("cannot open %s: error %d", path, -error);
+            log_error("cannot open %s: error %d", paths[i], -error);
             file_table_destroy(made);
             return error;
         }
     }
     *table = made;
     return 0;
+}
+
+int file_table_make_console(struct file_table **table, const char *path)
+{
+    const char *paths[STANDARD_FILES] = {path, path, path};
+    static const unsigned flags[STANDARD_FILES] = {O_RDWR, O_RDWR, O_RDWR};
+
+    return table_make(table, paths, flags);
+}
+
+int file_table_make_first(struct file_table **table)
+{
+    static const char *const paths[STANDARD_FILES] = {"/dev/ttyS1", "/dev/ttyS1", "/dev/ttyS2"};
+    static const unsigned flags[STANDARD_FILES] = {O_RDONLY, O_WRONLY, O_WRONLY};
+
+    return serial_streams ? table_make(table, paths, flags) : file_table_make_console(table, "/dev/console");
 }

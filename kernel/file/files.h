@@ -28,4 +28,7 @@ int must_check files_unpack(const struct boot_info *boot);
 /* A table with descriptors 0, 1 and 2 on the console, or on the serial streams when files_start() was told so. 0 or negative errno. */
 int must_check file_table_make_first(struct file_table **table);
 
+/* The same on the terminal at `path`. */
+int must_check file_table_make_console(struct file_table **table, const char *path);
+
 #endif

@@ -4,6 +4,8 @@
 #include <asm/errno.h>
 
 #include "kernel/file/node.h"
+#include "kernel/file/proc_machine.h"
+#include "kernel/file/proc_process.h"
 #include "kernel/file/proc_sys.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/format.h"
@@ -13,8 +15,6 @@
 #define PID_DIGITS_MAX 10
 
 static struct node *proc_root; /* counted */
-
-/* --- links whose text is made --- */
 
 static long self_text(struct node *link, char *to, size_t size)
 {
@@ -28,65 +28,24 @@ static long self_text(struct node *link, char *to, size_t size)
     return (long)length;
 }
 
-static long exe_text(struct node *link, char *to, size_t size)
-{
-    struct process *process = process_find((int)link->key);
-
-    if (process == NULL)
-        return -ENOENT;
-    size_t length = strnlen(process->path, sizeof(process->path));
-    if (length > size)
-        length = size;
-    memcpy(to, process->path, length);
-    process_put(process);
-    return length > 0 ? (long)length : -ENOENT; /* a process of the kernel runs no file */
-}
-
 static const struct node_operations self_operations = {.link_text = self_text};
-static const struct node_operations exe_operations = {.link_text = exe_text};
-
-/* A node for `key`: of that kind, with those operations, and `parent` when it is a directory. */
-static int node_make(uint32_t mode, uint64_t key, const struct node_operations *operations,
-                     struct node *parent, struct node **made)
-{
-    struct node *node = node_create(mode);
-
-    if (node == NULL)
-        return -ENOMEM;
-    node->links = S_ISDIR(mode) ? 2 : 1;
-    node->key = key;
-    node->operations = operations;
-    if (S_ISDIR(mode))
-        node->directory.parent = node_get(parent);
-    *made = node;
-    return 0;
-}
-
-/* --- /proc/PID --- */
 
 static bool name_is(const char *name, size_t length, const char *wanted)
 {
     return length == strlen(wanted) && memcmp(name, wanted, length) == 0;
 }
 
-static int process_lookup(struct node *directory, const char *name, size_t length, struct node **child)
+static int self_create(struct node **child)
 {
-    if (name_is(name, length, "exe"))
-        return node_make(S_IFLNK | 0777, directory->key, &exe_operations, NULL, child);
-    return -ENOENT;
-}
+    struct node *node = node_create(S_IFLNK | 0777);
 
-static int process_list(struct node *directory, uint64_t *position, directory_emit *emit, void *context)
-{
-    if (*position == DIRECTORY_POSITION_FIRST &&
-        emit(context, "exe", 3, directory->inode + 1, S_IFLNK, *position + 1))
-        (*position)++;
+    if (node == NULL)
+        return -ENOMEM;
+    node->links = 1;
+    node->operations = &self_operations;
+    *child = node;
     return 0;
 }
-
-static const struct node_operations process_operations = {.lookup = process_lookup, .list = process_list};
-
-/* --- /proc --- */
 
 /* A name of digits only, without leading zero, as a process id; 0: it is none. */
 static int pid_parse(const char *name, size_t length)
@@ -106,15 +65,15 @@ static int pid_parse(const char *name, size_t length)
 static int root_lookup(struct node *directory, const char *name, size_t length, struct node **child)
 {
     if (name_is(name, length, "self"))
-        return node_make(S_IFLNK | 0777, 0, &self_operations, NULL, child);
+        return self_create(child);
     if (name_is(name, length, "sys"))
         return proc_sys_create(directory, child);
     int pid = pid_parse(name, length);
     struct process *process = pid > 0 ? process_find(pid) : NULL;
     if (process == NULL)
-        return -ENOENT;
+        return proc_machine_lookup(name, length, child);
     process_put(process);
-    return node_make(S_IFDIR | 0555, (uint64_t)pid, &process_operations, directory, child);
+    return proc_process_create(directory, pid, child);
 }
 
 /* The smallest process id that is not below `least`. */
@@ -131,20 +90,28 @@ static int pid_visit(struct process *process, void *context)
     return 0;
 }
 
-/* Position 2 is "self", 3 is "sys", then each process stands at its id plus 4, so that a listing survives processes that come and go. */
+/* Entries before those of processes: "self", "sys", then the machine's files. NULL: no more. */
+static const char *fixed_name(uint64_t index, uint32_t *kind)
+{
+    *kind = index == 0 ? S_IFLNK : index == 1 ? S_IFDIR : S_IFREG;
+    if (index < 2)
+        return index == 0 ? "self" : "sys";
+    return proc_machine_name(index - 2);
+}
+
+/* Each process stands at its id after the fixed entries, so that a listing survives processes that come and go. */
 static int root_list(struct node *directory, uint64_t *position, directory_emit *emit, void *context)
 {
-    const uint64_t first_pid = DIRECTORY_POSITION_FIRST + 2;
+    uint64_t first_pid = DIRECTORY_POSITION_FIRST;
+    const char *fixed;
+    uint32_t kind;
 
-    if (*position == DIRECTORY_POSITION_FIRST) {
-        if (!emit(context, "self", 4, directory->inode + 1, S_IFLNK, *position + 1))
+    for (; (fixed = fixed_name(first_pid - DIRECTORY_POSITION_FIRST, &kind)) != NULL; first_pid++) {
+        if (*position > first_pid)
+            continue;
+        if (!emit(context, fixed, strlen(fixed), directory->inode + first_pid, kind, first_pid + 1))
             return 0;
-        ++*position;
-    }
-    if (*position == DIRECTORY_POSITION_FIRST + 1) {
-        if (!emit(context, "sys", 3, directory->inode + 2, S_IFDIR, first_pid))
-            return 0;
-        *position = first_pid;
+        *position = first_pid + 1;
     }
     for (;;) {
         struct pid_search search = {.least = (int)(*position - first_pid)};
@@ -154,7 +121,7 @@ static int root_list(struct node *directory, uint64_t *position, directory_emit 
             return 0;
         size_t length = (size_t)snprintf(name, sizeof(name), "%d", search.found);
         uint64_t next = (uint64_t)search.found + first_pid + 1;
-        if (!emit(context, name, length, directory->inode + 2 + (uint64_t)search.found, S_IFDIR, next))
+        if (!emit(context, name, length, directory->inode + next, S_IFDIR, next))
             return 0;
         *position = next;
     }

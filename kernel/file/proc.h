@@ -1,6 +1,6 @@
-/* /proc: processes as files. /proc/self, /proc/PID/exe, and /proc/sys/quire (proc_sys.h).
+/* /proc: the machine and its processes as files. /proc/self, /proc/PID (proc_process.h), /proc/meminfo and the like (proc_machine.h), /proc/sys/quire (proc_sys.h).
  *
- * Its nodes are made when they are looked up; node.key is the process id. */
+ * Its nodes are made when they are looked up. */
 #ifndef KERNEL_FILE_PROC_H
 #define KERNEL_FILE_PROC_H
 

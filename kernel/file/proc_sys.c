@@ -3,13 +3,11 @@
 
 #include <asm/errno.h>
 
-#include "kernel/file/buffer.h"
 #include "kernel/file/file.h"
 #include "kernel/file/node.h"
+#include "kernel/file/proc_text.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/heap.h"
-
-#define WRITE_MAX 128 /* bytes of one written text */
 
 static SLIST_HEAD(, proc_text) entries = SLIST_HEAD_INITIALIZER(entries);
 
@@ -18,73 +16,19 @@ void proc_text_register(struct proc_text *entry)
     SLIST_INSERT_HEAD(&entries, entry, link);
 }
 
-/* --- an open text file --- */
-
-struct open_text {
-    const struct proc_text *entry;
-    char *text; /* heap */
-    size_t length;
-};
-
-static long text_read(struct file *file, struct buffer *to, uint64_t *position)
-{
-    struct open_text *open = file->private;
-
-    if (*position >= open->length)
-        return 0;
-    size_t wanted = open->length - *position < to->left ? open->length - *position : to->left;
-    size_t moved = buffer_put(to, open->text + *position, wanted);
-    *position += moved;
-    return moved == 0 && wanted > 0 ? -EFAULT : (long)moved;
-}
-
-static long text_write(struct file *file, struct buffer *from, uint64_t *position)
-{
-    struct open_text *open = file->private;
-    char text[WRITE_MAX];
-    size_t size = from->left;
-
-    (void)position;
-    if (open->entry->write == NULL)
-        return -EACCES;
-    if (size >= sizeof(text))
-        return -EINVAL;
-    if (buffer_take(from, text, size) != size)
-        return -EFAULT;
-    text[size] = '\0';
-    if (size > 0 && text[size - 1] == '\n')
-        text[size - 1] = '\0';
-    int error = open->entry->write(text);
-    return error != 0 ? error : (long)size;
-}
-
-static void text_release(struct file *file)
-{
-    struct open_text *open = file->private;
-
-    heap_free(open->text);
-    heap_free(open);
-}
-
-static const struct file_operations text_operations = {
-    .read = text_read, .write = text_write, .release = text_release, .position = POSITION_MOVES};
-
 static int text_open(struct node *node, struct file *file)
 {
-    struct open_text *open = heap_alloc_zeroed(sizeof(*open));
+    const struct proc_text *entry = (const struct proc_text *)node->key;
+    char *text = NULL;
+    size_t length = 0;
 
-    if (open == NULL)
-        return -ENOMEM;
-    open->entry = (const struct proc_text *)node->key;
-    int error =
-        open->entry->read != NULL && file_readable(file) ? open->entry->read(&open->text, &open->length) : 0;
-    if (error != 0) {
-        heap_free(open);
+    int error = entry->read != NULL && file_readable(file) ? entry->read(&text, &length) : 0;
+    if (error != 0)
         return error;
-    }
-    file->operations = &text_operations;
-    file->private = open;
-    return 0;
+    error = proc_text_open(file, text, length, entry->write);
+    if (error != 0)
+        heap_free(text);
+    return error;
 }
 
 static const struct node_operations text_node_operations = {.open = text_open};

@@ -30,15 +30,18 @@ struct address_space *space_create(void)
     space->stack_limit = STACK_LIMIT_DEFAULT;
     space->paging = kernel_paging;
     space->paging.context = space;
-    if (paging_init(&space->paging) != 0) {
-        heap_free(space);
-        return NULL;
-    }
-    kernel_space_share(&space->paging);
+    /* The root and its place in the list appear at once, for memory_check(). */
     spinlock_lock(&spaces_lock);
-    LIST_INSERT_HEAD(&spaces, space, link);
+    int error = paging_init(&space->paging);
+    if (error == 0) {
+        kernel_space_share(&space->paging);
+        LIST_INSERT_HEAD(&spaces, space, link);
+    }
     spinlock_unlock(&spaces_lock);
-    return space;
+    if (error == 0)
+        return space;
+    heap_free(space);
+    return NULL;
 }
 
 void space_get(struct address_space *space)
@@ -207,6 +210,8 @@ struct address_space *space_fork(struct address_space *parent)
     child->break_end = parent->break_end;
     child->stack_end = parent->stack_end;
     child->stack_limit = parent->stack_limit;
+    child->arguments_start = parent->arguments_start;
+    child->arguments_end = parent->arguments_end;
     child->pages_mapped = parent->pages_mapped;
     struct region *region = region_find_from(&parent->regions, 0);
     for (; region != NULL && error == 0; region = region_next(region)) {

@@ -25,14 +25,15 @@ struct address_space {
     struct cpu_mask active; /* CPUs that have the tables loaded; atomic, see space_activate() */
     struct paging paging;
     struct region_tree regions;
-    vaddr_t map_base;               /* mmap looks for room downwards from here */
-    vaddr_t break_start, break_end; /* the heap of brk() */
-    vaddr_t stack_end;              /* top of the main stack */
-    uint64_t stack_limit;           /* bytes it may grow to */
-    uint64_t pages_resident;        /* leaves in the table */
-    uint64_t tables;                /* table pages, the root included */
-    uint64_t pages_mapped;          /* bytes of regions / PAGE_SIZE */
-    uint64_t faults;                /* pages filled in or copied */
+    vaddr_t map_base;                       /* mmap looks for room downwards from here */
+    vaddr_t break_start, break_end;         /* the heap of brk() */
+    vaddr_t stack_end;                      /* top of the main stack */
+    uint64_t stack_limit;                   /* bytes it may grow to */
+    vaddr_t arguments_start, arguments_end; /* the strings of argv as exec put them there */
+    uint64_t pages_resident;                /* leaves in the table */
+    uint64_t tables;                        /* table pages, the root included */
+    uint64_t pages_mapped;                  /* bytes of regions / PAGE_SIZE */
+    uint64_t faults;                        /* pages filled in or copied */
 };
 
 /* An empty space with the kernel half, one reference. NULL: no memory. */
@@ -41,6 +42,12 @@ must_check struct address_space *space_create(void);
 /* One reference less; the last one frees frames, tables and regions. The space is on no CPU then. */
 void space_put(struct address_space *space);
 void space_get(struct address_space *space);
+
+/* Others than the caller have a reference: processes that share the memory, or somebody who looks at it. */
+static inline bool space_shared(const struct address_space *space)
+{
+    return __atomic_load_n(&space->references, __ATOMIC_RELAXED) > 1;
+}
 
 /* A copy for fork: the same regions; private pages are shared until either writes. NULL: no memory, nothing changed but that the parent's pages may be write-protected. */
 must_check struct address_space *space_fork(struct address_space *parent);

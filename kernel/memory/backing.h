@@ -29,6 +29,9 @@ struct backing {
     uint32_t references; /* atomic */
     bool read_only;      /* shared mappings may never become writable: the file was opened for reading */
     uint32_t surveyed;   /* number of the survey that has met it (survey.c) */
+    const void *
+        bytes; /* what all backings of the same bytes have in common: the file's node; NULL: this is the only one */
+    struct backing *next; /* backing_drop(): in the list of those to be released */
 };
 
 static inline void backing_get(struct backing *backing)
@@ -40,6 +43,19 @@ static inline void backing_put(struct backing *backing)
 {
     if (__atomic_sub_fetch(&backing->references, 1, __ATOMIC_ACQ_REL) == 0)
         backing->operations->release(backing);
+}
+
+/* Drop a reference where nothing may sleep: when it is the last, the backing enters *released, for backing_put() later. */
+static inline void backing_drop(struct backing *backing, struct backing **released)
+{
+    uint32_t count = __atomic_load_n(&backing->references, __ATOMIC_RELAXED);
+
+    while (count > 1)
+        if (__atomic_compare_exchange_n(&backing->references, &count, count - 1, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+            return;
+    backing->next = *released;
+    *released = backing;
 }
 
 /* The pages of a shared anonymous mapping of `size` bytes, made when first touched. NULL: no memory. */

@@ -1,10 +1,14 @@
-/* See frame.h. Single frames come from the CPU's cache, which is refilled and drained in batches; blocks come from the buddy lists. */
+/* See frame.h. Single frames come from the CPU's cache, which is refilled and drained in batches; blocks come from the buddy lists.
+ *
+ * Wherever interrupts are on, what a frame says of itself and what is counted agree: memory_check() stops other CPUs there. */
 #include "kernel/memory/frame.h"
 
 #include <asm/errno.h>
 #include <stddef.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/features.h"
+#include "kernel/cpu/registers.h"
 #include "kernel/debug/cpu_local.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
@@ -15,8 +19,9 @@
 #define CACHE_MAX   64
 #define CACHE_BATCH 32
 
-/* Used by its own CPU with interrupts off. */
+/* Of one CPU, which has interrupts off while it is `busy`; another CPU that finds no frame anywhere else takes from it too. Inside it frame_lock may be taken, nothing else. */
 struct frame_cache {
+    bool busy;
     unsigned count;
     struct frame *frame[CACHE_MAX];
 };
@@ -56,6 +61,17 @@ static struct frame *block_alloc(unsigned order)
     return frame;
 }
 
+static void cache_lock(struct frame_cache *cache)
+{
+    while (__atomic_exchange_n(&cache->busy, true, __ATOMIC_ACQUIRE))
+        cpu_relax();
+}
+
+static void cache_unlock(struct frame_cache *cache)
+{
+    __atomic_store_n(&cache->busy, false, __ATOMIC_RELEASE);
+}
+
 static void cache_refill(struct frame_cache *cache)
 {
     unsigned before = cache->count;
@@ -91,22 +107,6 @@ static void cache_drain(struct frame_cache *cache)
     spinlock_unlock(&frame_lock);
 }
 
-static struct frame *single_alloc(void)
-{
-    bool enabled = interrupts_disable();
-    struct frame_cache *cache = cpu_current()->frames;
-    struct frame *frame = NULL;
-
-    if (cache->count == 0)
-        cache_refill(cache);
-    if (cache->count > 0) {
-        frame = cache->frame[--cache->count];
-        __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
-    }
-    interrupts_restore(enabled);
-    return frame;
-}
-
 /* A free frame becomes the first of a block in use. */
 static void frame_begin(struct frame *frame, unsigned order, enum frame_owner owner)
 {
@@ -118,7 +118,87 @@ static void frame_begin(struct frame *frame, unsigned order, enum frame_owner ow
     frame->owner_data = NULL;
 }
 
-/* --- frames cleared ahead, by idle CPUs: free like those in the caches --- */
+/* The same for one that was kept in a cache or cleared ahead. */
+static void cached_begin(struct frame *frame, enum frame_owner owner)
+{
+    frame_begin(frame, 0, owner);
+    __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+}
+
+/* A frame in use becomes one that is free and kept. */
+static void cached_end(struct frame *frame)
+{
+    frame->owner = FRAME_FREE;
+    frame->flags = FRAME_FLAG_CACHED;
+    frame->count = 0;
+    __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+}
+
+/* A frame of this CPU's cache; it still counts as cached. Interrupts off. */
+static struct frame *cache_take(void)
+{
+    struct frame_cache *cache = cpu_current()->frames;
+    struct frame *frame = NULL;
+
+    cache_lock(cache);
+    if (cache->count == 0)
+        cache_refill(cache);
+    if (cache->count > 0)
+        frame = cache->frame[--cache->count];
+    cache_unlock(cache);
+    return frame;
+}
+
+/* Into this CPU's cache; it counts as cached already. Interrupts off. */
+static void cache_give(struct frame *frame)
+{
+    struct frame_cache *cache = cpu_current()->frames;
+
+    cache_lock(cache);
+    if (cache->count == CACHE_MAX)
+        cache_drain(cache);
+    cache->frame[cache->count++] = frame;
+    cache_unlock(cache);
+}
+
+unsigned frame_cache_count(void)
+{
+    return cpu_current()->frames->count;
+}
+
+static struct frame *single_alloc(enum frame_owner owner)
+{
+    bool enabled = interrupts_disable();
+    struct frame *frame = cache_take();
+
+    if (frame != NULL)
+        cached_begin(frame, owner);
+    interrupts_restore(enabled);
+    return frame;
+}
+
+/* The last frames of the machine lie in the caches of the other CPUs. */
+static struct frame *cache_steal(enum frame_owner owner)
+{
+    struct frame *frame = NULL;
+    bool enabled = interrupts_disable();
+
+    for (uint32_t id = 0; frame == NULL && id < cpu_count_now(); id++) {
+        struct frame_cache *cache = cpus[id]->frames;
+        if (__atomic_load_n(&cache->count, __ATOMIC_RELAXED) == 0)
+            continue;
+        cache_lock(cache);
+        if (cache->count > 0)
+            frame = cache->frame[--cache->count];
+        cache_unlock(cache);
+    }
+    if (frame != NULL)
+        cached_begin(frame, owner);
+    interrupts_restore(enabled);
+    return frame;
+}
+
+/* --- frames cleared ahead, by idle CPUs: free like those in the caches, also while they are being cleared --- */
 
 #define ZEROED_MAX 128
 
@@ -128,7 +208,7 @@ static struct {
     struct frame *frame[ZEROED_MAX];
 } zeroed = {.lock = {.rank = LOCK_FRAMES, .name = "zeroed frames"}};
 
-static struct frame *zeroed_take(void)
+static struct frame *zeroed_take(enum frame_owner owner)
 {
     struct frame *frame = NULL;
 
@@ -137,24 +217,21 @@ static struct frame *zeroed_take(void)
     spinlock_lock(&zeroed.lock);
     if (zeroed.count > 0) {
         frame = zeroed.frame[--zeroed.count];
-        __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+        cached_begin(frame, owner);
     }
     spinlock_unlock(&zeroed.lock);
     return frame;
 }
 
-/* Keep a free frame that is all zeroes; false: there are enough. */
+/* Keep a frame that is all zeroes, either free already or given back now; false: there are enough. */
 static bool zeroed_keep(struct frame *frame)
 {
     spinlock_lock(&zeroed.lock);
     bool room = zeroed.count < ZEROED_MAX;
-    if (room) {
-        frame->owner = FRAME_FREE;
-        frame->flags = FRAME_FLAG_CACHED;
-        frame->count = 0;
+    if (room && frame->owner != FRAME_FREE)
+        cached_end(frame);
+    if (room)
         zeroed.frame[zeroed.count++] = frame;
-        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
-    }
     spinlock_unlock(&zeroed.lock);
     return room;
 }
@@ -164,14 +241,18 @@ bool frame_zero_ahead(void)
     if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) >= ZEROED_MAX || !frame_plenty())
         return false;
     /* Not frame_alloc(): a failure that is injected is for those who need the frame. */
-    struct frame *frame = single_alloc();
+    bool enabled = interrupts_disable();
+    struct frame *frame = cache_take();
+    interrupts_restore(enabled);
     if (frame == NULL)
         return false;
-    frame_begin(frame, 0, FRAME_KERNEL);
     page_clear(frame_pointer(frame));
     bool room = zeroed_keep(frame);
-    if (!room)
-        frame_put(frame);
+    if (!room) {
+        enabled = interrupts_disable();
+        cache_give(frame);
+        interrupts_restore(enabled);
+    }
     return room;
 }
 
@@ -187,12 +268,25 @@ uint64_t frame_zeroed_wrong(void)
     return wrong;
 }
 
-static struct frame *order_alloc(unsigned order)
+static struct frame *order_alloc(unsigned order, enum frame_owner owner)
 {
     spinlock_lock(&frame_lock);
     struct frame *frame = block_alloc(order);
+    if (frame != NULL)
+        frame_begin(frame, order, owner);
+    for (uint64_t i = 1; frame != NULL && i < UINT64_C(1) << order; i++) {
+        frame[i].owner = (uint8_t)owner;
+        frame[i].flags = FRAME_FLAG_TAIL;
+    }
     spinlock_unlock(&frame_lock);
     return frame;
+}
+
+static struct frame *last_resorts(enum frame_owner owner)
+{
+    struct frame *frame = zeroed_take(owner);
+
+    return frame != NULL || cpu_count_now() == 1 ? frame : cache_steal(owner);
 }
 
 struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
@@ -203,17 +297,10 @@ struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
     if (failure_due(&frame_failure))
         return NULL;
     do {
-        frame = order == 0 ? single_alloc() : order_alloc(order);
+        frame = order == 0 ? single_alloc(owner) : order_alloc(order, owner);
         if (frame == NULL && order == 0)
-            frame = zeroed_take();
+            frame = last_resorts(owner);
     } while (frame == NULL && reclaim != NULL && reclaim());
-    if (frame == NULL)
-        return NULL;
-    frame_begin(frame, order, owner);
-    for (uint64_t i = 1; i < UINT64_C(1) << order; i++) {
-        frame[i].owner = (uint8_t)owner;
-        frame[i].flags = FRAME_FLAG_TAIL;
-    }
     return frame;
 }
 
@@ -224,17 +311,14 @@ struct frame *frame_alloc(enum frame_owner owner)
 
 struct frame *frame_alloc_zeroed(enum frame_owner owner)
 {
-    struct frame *frame = zeroed_take();
+    struct frame *frame = zeroed_take(owner);
 
     if (frame != NULL && failure_due(&frame_failure)) {
-        frame_begin(frame, 0, owner);
         frame_put(frame);
         return NULL;
     }
-    if (frame != NULL) {
-        frame_begin(frame, 0, owner);
+    if (frame != NULL)
         return frame;
-    }
     frame = frame_alloc(owner);
     if (frame != NULL)
         page_clear(frame_pointer(frame));
@@ -247,26 +331,15 @@ void frame_get(struct frame *frame)
     ASSERT(before != 0 && before != UINT32_MAX, "frame %#lx was in use", frame_pa(frame));
 }
 
-static void single_release(struct frame *frame)
-{
-    bool enabled = interrupts_disable();
-    struct frame_cache *cache = cpu_current()->frames;
-
-    if (cache->count == CACHE_MAX)
-        cache_drain(cache);
-    frame->owner = FRAME_FREE;
-    frame->flags = FRAME_FLAG_CACHED;
-    cache->frame[cache->count++] = frame;
-    __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
-    interrupts_restore(enabled);
-}
-
 static void block_release(struct frame *frame)
 {
     unsigned order = frame->order;
 
     if (order == 0) {
-        single_release(frame);
+        bool enabled = interrupts_disable();
+        cached_end(frame);
+        cache_give(frame);
+        interrupts_restore(enabled);
         return;
     }
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
@@ -324,6 +397,9 @@ void frame_statistics(struct frame_statistics *statistics)
         buddy_frames + frame_chunk_untouched + __atomic_load_n(&cached_frames, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
     frame_each_chunk(chunk_count, statistics);
+    statistics->memory = statistics->free;
+    for (unsigned owner = FRAME_KERNEL; owner < FRAME_DEVICE; owner++)
+        statistics->memory += statistics->owned[owner];
 }
 
 bool frame_plenty(void)

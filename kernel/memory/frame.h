@@ -113,6 +113,8 @@ struct frame_statistics {
     uint64_t free;                /* all that can still be had */
     uint64_t untouched;           /* of these, in chunks not yet taken into use */
     uint64_t owned[FRAME_OWNERS]; /* of frames taken into use */
+    uint64_t
+        memory; /* free, or owned as memory: with the kernel's image and the archives, which `total` leaves out */
 };
 /* More than a quarter of all frames is free: a good time to be generous. A snapshot, without lock. */
 bool frame_plenty(void);

@@ -38,4 +38,7 @@ void frame_chunks_start(const struct boot_info *boot);
 extern uint64_t frame_chunk_usable_total; /* frames of usable RAM in the machine */
 extern uint64_t frame_chunk_untouched;    /* of these, in no chunk yet */
 
+/* Frames in this CPU's cache, for tests. */
+unsigned frame_cache_count(void);
+
 #endif

@@ -220,6 +220,16 @@ static void stack_unmap(vaddr_t va)
         frame_put(frame[i]);
 }
 
+/* Only the address is kept. */
+static void stack_drop(vaddr_t stack)
+{
+    stack_unmap(stack);
+    spinlock_lock(&lock);
+    if (stack_slots_free < STACK_SLOTS_FREE_MAX)
+        stack_slot_free[stack_slots_free++] = stack;
+    spinlock_unlock(&lock);
+}
+
 /* An address for a stack that has no frames yet; 0: none is left. */
 static vaddr_t stack_slot(void)
 {
@@ -259,13 +269,33 @@ void kernel_stack_free(vaddr_t stack)
         stack_cached++;
     }
     spinlock_unlock(&lock);
-    if (keep)
-        return;
-    stack_unmap(stack);
-    spinlock_lock(&lock);
-    if (stack_slots_free < STACK_SLOTS_FREE_MAX)
-        stack_slot_free[stack_slots_free++] = stack;
-    spinlock_unlock(&lock);
+    if (!keep)
+        stack_drop(stack);
+}
+
+uint64_t kernel_stacks_cached(void)
+{
+    return __atomic_load_n(&stack_cached, __ATOMIC_RELAXED) * (KERNEL_STACK_SIZE / PAGE_SIZE);
+}
+
+bool kernel_stacks_drop_cached(void)
+{
+    bool dropped = false;
+    vaddr_t stack;
+
+    do {
+        spinlock_lock(&lock);
+        stack = stack_slots_free < STACK_SLOTS_FREE_MAX ? stack_cache : 0;
+        if (stack != 0) {
+            stack_cache = *(vaddr_t *)stack;
+            stack_cached--;
+        }
+        spinlock_unlock(&lock);
+        if (stack != 0)
+            stack_drop(stack);
+        dropped |= stack != 0;
+    } while (stack != 0);
+    return dropped;
 }
 
 bool kernel_stack_guard(vaddr_t va)

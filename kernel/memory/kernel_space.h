@@ -38,6 +38,10 @@ void kernel_page_guard(vaddr_t va);
 must_check vaddr_t kernel_stack_alloc(void);
 void kernel_stack_free(vaddr_t stack);
 
+/* Frames of stacks that are kept for the next threads; and give them back: true when there were any. Thread context, no spinlock held. */
+uint64_t kernel_stacks_cached(void);
+bool kernel_stacks_drop_cached(void);
+
 /* Whether `va` is in the guard page of some kernel stack. */
 bool kernel_stack_guard(vaddr_t va);
 

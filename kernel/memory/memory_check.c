@@ -4,10 +4,9 @@
 #include <asm/errno.h>
 #include <stdarg.h>
 
-#include "kernel/cpu/cpus.h"
 #include "kernel/debug/log.h"
 #include "kernel/debug/spinlock.h"
-#include "kernel/device/clock.h"
+#include "kernel/lib/format.h"
 #include "kernel/memory/frame_internal.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
@@ -15,31 +14,31 @@
 #include "kernel/memory/standstill.h"
 #include "kernel/memory/survey.h"
 
-#define REPORTS_MAX  16 /* lines; more are only counted */
+#define REPORTS_MAX 16 /* lines; more are only counted */
 
-/* Looks at what another CPU may be in the middle of, and the time it gets in between. */
-#define RACING_TRIES 8
-#define RACING_DELAY UINT64_C(500000)
+#define LINE_MAX    160
 
 static struct {
+    struct memory_look *look;
     unsigned violations;
-    bool silent;
     struct address_space *space;
     uint64_t resident, mapped; /* of `space` */
     vaddr_t region_end;
     uint64_t free_listed;
 } check;
 
-static void violation(const char *format, ...) printf_like(1, 2);
-static void violation(const char *format, ...)
+/* `pa`: the page that it is about, or PADDR_NONE. */
+static void violation(enum memory_wrong what, paddr_t pa, const char *format, ...) printf_like(3, 4);
+static void violation(enum memory_wrong what, paddr_t pa, const char *format, ...)
 {
+    char line[LINE_MAX];
     va_list arguments;
 
-    if (check.violations++ >= REPORTS_MAX || check.silent)
-        return;
+    check.violations++;
     va_start(arguments, format);
-    log_vline(LOG_ERROR, format, arguments);
+    vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
+    check.look->wrong(check.look, what, pa, line);
 }
 
 static uint64_t *expected(struct frame *frame)
@@ -66,11 +65,11 @@ static void space_finish(void)
     if (check.space == NULL)
         return;
     if (check.space->pages_resident != check.resident)
-        violation("memory: space %p counts %lu pages, its tables hold %lu", (void *)check.space,
-                  check.space->pages_resident, check.resident);
+        violation(MEMORY_WRONG_USE, PADDR_NONE, "space %p counts %lu pages, its tables hold %lu",
+                  (void *)check.space, check.space->pages_resident, check.resident);
     if (check.space->pages_mapped != check.mapped)
-        violation("memory: space %p counts %lu mapped pages, its regions hold %lu", (void *)check.space,
-                  check.space->pages_mapped, check.mapped);
+        violation(MEMORY_WRONG_USE, PADDR_NONE, "space %p counts %lu mapped pages, its regions hold %lu",
+                  (void *)check.space, check.space->pages_mapped, check.mapped);
     check.space = NULL;
 }
 
@@ -79,6 +78,8 @@ static void table_check(struct survey *survey, struct address_space *space, padd
     struct frame *frame = frame_lookup(table);
 
     (void)survey;
+    if (check.look->survey.table != NULL)
+        check.look->survey.table(&check.look->survey, space, table, level);
     if (space != check.space) {
         space_finish();
         check.space = space;
@@ -88,7 +89,8 @@ static void table_check(struct survey *survey, struct address_space *space, padd
     if (frame == NULL)
         return; /* one of the loader's, in RAM not taken into use yet */
     if (frame->owner != FRAME_TABLE && frame->owner != FRAME_KERNEL)
-        violation("memory: level-%u table %#lx is owned as %s", level, table, frame_owner_name(frame->owner));
+        violation(MEMORY_WRONG_USE, table, "level-%u table %#lx is owned as %s", level, table,
+                  frame_owner_name(frame->owner));
     else
         ++*expected(frame);
 }
@@ -96,58 +98,79 @@ static void table_check(struct survey *survey, struct address_space *space, padd
 static void region_check(struct survey *survey, struct address_space *space, struct region *region)
 {
     (void)survey;
+    if (check.look->survey.region != NULL)
+        check.look->survey.region(&check.look->survey, space, region);
     if (region->start >= region->end || PAGEOFFSET(region->start | region->end) != 0 ||
         region->start < check.region_end || region->end > USER_END)
-        violation("memory: space %p: region %#lx-%#lx is empty, misaligned or overlaps", (void *)space,
-                  region->start, region->end);
+        violation(MEMORY_WRONG_USE, PADDR_NONE, "space %p: region %#lx-%#lx is empty, misaligned or overlaps",
+                  (void *)space, region->start, region->end);
     check.region_end = region->end;
     check.mapped += (region->end - region->start) / PAGE_SIZE;
 }
 
-static void rights_check(struct region *region, vaddr_t va, pte_t entry, struct frame *frame)
+static void rights_check(const struct surveyed_page *page, struct frame *frame)
 {
+    const struct region *region = page->region;
+    pte_t entry = page->entry;
+
     if (leaf_parked(entry)) {
         if (region->protection != 0)
-            violation("memory: %#lx is parked in a region that may be used", va);
+            violation(MEMORY_WRONG_USE, page->pa, "%#lx is parked in a region that may be used", page->va);
         return;
     }
     if (entry & PTE_W && !(region->protection & REGION_WRITE))
-        violation("memory: %#lx is writable, its region is not", va);
+        violation(MEMORY_WRONG_USE, page->pa, "%#lx is writable, its region is not", page->va);
     if (!(entry & PTE_NX) && kernel_paging.nx && !(region->protection & REGION_EXEC))
-        violation("memory: %#lx is executable, its region is not", va);
+        violation(MEMORY_WRONG_USE, page->pa, "%#lx is executable, its region is not", page->va);
     if (entry & PTE_W && !(entry & PTE_NX) && kernel_paging.nx)
-        violation("memory: %#lx is writable and executable", va);
+        violation(MEMORY_WRONG_USE, page->pa, "%#lx is writable and executable", page->va);
     if (entry & PTE_W && !(region->flags & REGION_SHARED) &&
         (frame == zero_frame || frame->count != 1 || frame->owner != FRAME_ANONYMOUS))
-        violation("memory: %#lx is writable, but its %s frame %#lx is used %u times", va,
-                  frame_owner_name(frame->owner), frame_pa(frame), frame->count);
+        violation(MEMORY_WRONG_USE, page->pa, "%#lx is writable, but its %s frame %#lx is used %u times",
+                  page->va, frame_owner_name(frame->owner), page->pa, frame->count);
 }
 
-static void page_check(struct survey *survey, struct address_space *space, struct region *region, vaddr_t va,
-                       pte_t entry, uint64_t size)
+static void page_check(struct survey *survey, struct address_space *space, const struct surveyed_page *page)
 {
-    struct frame *frame = frame_lookup(entry & leaf_address_mask(size));
+    struct frame *frame = frame_lookup(page->pa);
 
     (void)survey;
-    (void)space;
-    check.resident += size / PAGE_SIZE;
+    check.resident += page->size / PAGE_SIZE;
+    if (check.look->survey.page != NULL)
+        check.look->survey.page(&check.look->survey, space, page);
     if (frame == NULL ||
         (frame->owner != FRAME_ANONYMOUS && frame->owner != FRAME_SHARED && frame->owner != FRAME_FILE)) {
-        violation("memory: %#lx maps %#lx, which is %s", va, entry & PTE_ADDRESS_MASK,
+        violation(frame != NULL && frame->owner == FRAME_FREE ? MEMORY_WRONG_FREED : MEMORY_WRONG_USE,
+                  page->pa, "%#lx maps %#lx, which is %s", page->va, page->pa,
                   frame ? frame_owner_name(frame->owner) : "no frame");
         return;
     }
-    if (region == NULL)
-        violation("memory: %#lx is mapped, but in no region", va);
+    if (page->region == NULL)
+        violation(MEMORY_WRONG_USE, page->pa, "%#lx is mapped, but in no region", page->va);
     else
-        rights_check(region, va, entry, frame);
+        rights_check(page, frame);
     if (frame != zero_frame)
         ++*expected(frame);
+}
+
+static void kernel_page_show(struct survey *survey, const struct surveyed_page *page)
+{
+    (void)survey;
+    check.look->survey.kernel_page(&check.look->survey, page);
+}
+
+static void page_show_again(struct survey *survey, struct address_space *space,
+                            const struct surveyed_page *page)
+{
+    (void)survey;
+    check.look->page_again(check.look, space, page);
 }
 
 static void shared_check(struct survey *survey, struct frame *frame)
 {
     (void)survey;
+    if (check.look->survey.shared != NULL)
+        check.look->survey.shared(&check.look->survey, frame);
     ++*expected(frame);
 }
 
@@ -170,8 +193,8 @@ static void slab_check(const struct frame *slab)
     for (void **object = slab->owner_data; object != NULL && free <= PAGE_SIZE / 16; object = *object)
         free++;
     if (free + slab->count - 1 != heap_slab_objects(slab))
-        violation("memory: slab %#lx has %u free and %u used objects of %u", frame_pa(slab), free,
-                  slab->count - 1, heap_slab_objects(slab));
+        violation(MEMORY_WRONG_USE, frame_pa(slab), "slab %#lx has %u free and %u used objects of %u",
+                  frame_pa(slab), free, slab->count - 1, heap_slab_objects(slab));
 }
 
 static void chunk_check(struct frame *first, uint64_t count, void *context)
@@ -182,7 +205,8 @@ static void chunk_check(struct frame *first, uint64_t count, void *context)
             continue;
         if (frame->owner == FRAME_FREE) {
             if (frame->count != 0)
-                violation("memory: free frame %#lx is used %u times", frame_pa(frame), frame->count);
+                violation(MEMORY_WRONG_USE, frame_pa(frame), "free frame %#lx is used %u times",
+                          frame_pa(frame), frame->count);
             check.free_listed += frame->flags & FRAME_FLAG_FREE_HEAD ? UINT64_C(1) << frame->order
                                  : frame->flags & FRAME_FLAG_CACHED  ? 1
                                                                      : 0;
@@ -194,62 +218,80 @@ static void chunk_check(struct frame *first, uint64_t count, void *context)
             if (frame->owner == FRAME_KERNEL)
                 wanted = 1;
             if (frame->count != wanted)
-                violation("memory: %s frame %#lx counts %u references, %lu exist%s",
-                          frame_owner_name(frame->owner), frame_pa(frame), frame->count, wanted,
-                          wanted == 0 ? ": leaked" : "");
+                violation(wanted == 0 ? MEMORY_WRONG_LEAKED : MEMORY_WRONG_USE, frame_pa(frame),
+                          "%s frame %#lx counts %u references, %lu exist%s", frame_owner_name(frame->owner),
+                          frame_pa(frame), frame->count, wanted, wanted == 0 ? ": leaked" : "");
             *expected(frame) = 0;
         }
     }
 }
 
-/* One check, with all other CPUs standing still. -EAGAIN: somebody is in the middle of a change, or checks too. */
-static int check_once(bool silent)
+/* All spaces, and then all frames. false: some space is being changed. */
+static bool everything_check(void)
 {
     struct survey survey = {
         .table = table_check, .region = region_check, .page = page_check, .shared = shared_check};
-    struct frame_statistics frames;
+    struct frame_statistics *frames = &check.look->frames;
+
+    if (check.look->survey.kernel_page != NULL)
+        survey.kernel_page = kernel_page_show;
+    frame_each_chunk(chunk_clear, NULL);
+    if (!survey_spaces(&survey))
+        return false;
+    space_finish();
+    frame_each_chunk(chunk_check, NULL);
+    frame_statistics(frames);
+    if (check.free_listed + frames->untouched != frames->free)
+        violation(MEMORY_WRONG_USE, PADDR_NONE, "%lu frames are free, %lu are in the lists",
+                  frames->free - frames->untouched, check.free_listed);
+    if (frame_zeroed_wrong() != 0)
+        violation(MEMORY_WRONG_USE, PADDR_NONE, "%lu words of frames that were cleared ahead are not 0",
+                  frame_zeroed_wrong());
+    check.violations += paging_check(&kernel_paging, NULL, NULL);
+    survey = (struct survey){.page = page_show_again};
+    return check.look->page_again == NULL || survey_spaces(&survey);
+}
+
+/* All other CPUs stand still where their interrupts are on. What they were doing to a space they do under its mutex, to all else under a spinlock; so what is found wrong is wrong. */
+int memory_look(struct memory_look *look)
+{
     bool enabled = interrupts_disable();
 
     if (!standstill_begin()) {
         interrupts_restore(enabled);
         return -EAGAIN;
     }
+    check.look = look;
     check.violations = 0;
-    check.silent = silent;
     check.space = NULL;
     check.free_listed = 0;
-    frame_each_chunk(chunk_clear, NULL);
-    bool quiet = survey_spaces(&survey);
-    if (quiet) {
-        space_finish();
-        frame_each_chunk(chunk_check, NULL);
-        frame_statistics(&frames);
-        if (check.free_listed + frames.untouched != frames.free)
-            violation("memory: %lu frames are free, %lu are in the lists", frames.free - frames.untouched,
-                      check.free_listed);
-        if (frame_zeroed_wrong() != 0)
-            violation("memory: %lu words of frames that were cleared ahead are not 0", frame_zeroed_wrong());
-        check.violations += paging_check(&kernel_paging, NULL, NULL);
-    }
-    int violations = (int)check.violations;
+    if (look->begin != NULL)
+        look->begin(look);
+    int result = everything_check() ? (int)check.violations : -EAGAIN;
     standstill_end();
     interrupts_restore(enabled);
-    return quiet ? violations : -EAGAIN;
+    return result;
 }
 
-/* Another CPU that was stopped between two steps without a lock, a table made but not linked yet, is no violation: what is, stays. */
+struct log_look {
+    struct memory_look look;
+    int lines;
+};
+
+static void violation_log(struct memory_look *look, enum memory_wrong what, paddr_t pa, const char *text)
+{
+    struct log_look *log = (struct log_look *)look;
+
+    (void)what, (void)pa;
+    if (log->lines++ < REPORTS_MAX)
+        log_error("memory: %s", text);
+}
+
 int memory_check(void)
 {
-    unsigned tries = cpu_count_now() > 1 ? RACING_TRIES : 1;
-    int violations = 0;
+    struct log_look log = {.look = {.wrong = violation_log}};
+    int violations = memory_look(&log.look);
 
-    while (tries-- > 0) {
-        violations = check_once(tries > 0);
-        if (violations <= 0)
-            return violations;
-        if (tries > 0)
-            clock_delay(RACING_DELAY);
-    }
     if (violations > REPORTS_MAX)
         log_error("memory: %d violations in all", violations);
     return violations;

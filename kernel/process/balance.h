@@ -16,7 +16,7 @@ struct cpu *cpu_choose(const struct thread *thread);
  * thread is known to nobody who could wake it, or is runnable. In scheduler.c. */
 void thread_place(struct thread *thread, struct run_queue *locked);
 
-/* Put it into the queue of thread->cpu, whatever others have to do. In scheduler.c. */
+/* Put it into the queue of thread->cpu, whatever others have to do, unless it may not run there any more. In scheduler.c. */
 void thread_enter(struct thread *thread);
 
 /* A CPU is about to idle, or runs a thread. Its own, interrupts off. */

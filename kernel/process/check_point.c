@@ -1,6 +1,7 @@
 /* See check_point.h. */
 #include "kernel/process/check_point.h"
 
+#include <asm/errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -9,10 +10,13 @@
 #include "kernel/lib/string.h"
 #include "kernel/memory/memory_check.h"
 #include "kernel/process/process_internal.h"
+#include "kernel/process/scheduler.h"
+
+#define CHECK_TRIES 20
 
 static bool at_exit;
-static uint64_t every; /* page faults; 0: never */
-static uint64_t faults;
+static uint64_t every; /* traps; 0: never */
+static uint64_t traps; /* atomic */
 
 void check_point_start(void)
 {
@@ -23,11 +27,15 @@ void check_point_start(void)
         panic("check=%s: neither \"exit\" nor a number", value);
 }
 
-/* Another thread may be in the middle of a change, asleep: the next check point comes soon. */
+/* Another thread may be in the middle of a change, asleep: after some tries the next check point must do. */
 static void check(void)
 {
     int violations = memory_check();
 
+    for (unsigned tries = 1; violations == -EAGAIN && tries < CHECK_TRIES; tries++) {
+        scheduler_yield();
+        violations = memory_check();
+    }
     if (violations > 0)
         panic("memory_check found %d violations", violations);
 }
@@ -38,8 +46,13 @@ void check_point_exit(const struct process *process)
         check();
 }
 
-void check_point_fault(void)
+bool check_point_counts(void)
 {
-    if (every != 0 && ++faults % every == 0)
+    return every != 0;
+}
+
+void check_point_trap(void)
+{
+    if (every != 0 && __atomic_add_fetch(&traps, 1, __ATOMIC_RELAXED) % every == 0)
         check();
 }

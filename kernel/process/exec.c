@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 #include <asm/hwcap2.h>
+#include <asm/signal.h>
 #include <linux/auxvec.h>
 
 #include "kernel/cpu/features.h"
@@ -193,6 +194,7 @@ static size_t pointers_fill(uint64_t *pointer, unsigned count, vaddr_t strings, 
     return at;
 }
 
+/* Also notes where the strings of argv are. */
 static void pointers_push(struct stack_builder *stack, const struct exec_arguments *arguments,
                           vaddr_t strings, struct auxiliary *vector)
 {
@@ -206,6 +208,8 @@ static void pointers_push(struct stack_builder *stack, const struct exec_argumen
     }
     table[0] = arguments->argument_count;
     size_t used = pointers_fill(table + 1, arguments->argument_count, strings, arguments->bytes);
+    stack->space->arguments_start = strings;
+    stack->space->arguments_end = strings + used;
     pointers_fill(table + 2 + arguments->argument_count, arguments->environment_count, strings + used,
                   arguments->bytes + used);
     /* argc is at a multiple of 16. */
@@ -261,15 +265,6 @@ static void process_rename(struct process *process, const char *path)
     strlcpy(process->name, slash ? slash + 1 : path, sizeof(process->name));
 }
 
-/* Handlers are of the old program; what was ignored stays so. */
-static void actions_reset(struct process *process)
-{
-    for (unsigned i = 0; i < SIGNAL_MAX; i++) {
-        struct signal_action *action = &process->actions.action[i];
-        *action = (struct signal_action){.handler = action->handler == 1 ? 1 : 0};
-    }
-}
-
 /* Nothing fails from here on. */
 static void program_commit(struct process *process, struct address_space *space, const char *path)
 {
@@ -288,7 +283,8 @@ static void program_commit(struct process *process, struct address_space *space,
         space_put(old);
     if (process->files != NULL)
         process_file_operations.exec(process->files);
-    actions_reset(process);
+    signal_actions_reset(process); /* handlers are of the old program */
+    process->exit_signal = SIGCHLD;
     process_rename(process, path);
     process_vfork_release(process);
 }
@@ -303,8 +299,7 @@ static void thread_reset(struct thread *thread)
     fpu_state_init(thread->fpu_state);
     fpu_load(thread->fpu_state);
     interrupts_restore(enabled);
-    thread->clear_child_tid = 0;
-    thread->robust_list = 0;
+    thread->signals.stack = thread->signals.stack_size = 0;
     thread->signals.stack_flags = 2; /* SS_DISABLE */
     strlcpy(thread->name, thread->process->name, sizeof(thread->name));
 }

@@ -7,6 +7,7 @@
 
 #include "kernel/debug/log.h"
 #include "kernel/debug/panic.h"
+#include "kernel/memory/address_space.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/check_point.h"
 #include "kernel/process/futex.h"
@@ -28,11 +29,35 @@ struct process *process_create_first(void (*ended)(int status))
     return process;
 }
 
-static bool ignores_children(struct process *parent)
+struct process *process_create_apart(void (*ended)(int status))
+{
+    struct process *process = process_make();
+
+    if (process == NULL)
+        return NULL;
+    process->ended = ended;
+    if (process_enter(process, NULL) > 0)
+        return process;
+    process_put(process);
+    return NULL;
+}
+
+void process_drop_apart(struct process *process)
+{
+    process_release_parts(process);
+    spinlock_lock(&process_tree_lock);
+    process_leave_locked(process);
+    spinlock_unlock(&process_tree_lock);
+    process_put(process); /* the tree's */
+    process_put(process);
+}
+
+/* Will nobody wait for it? */
+static bool ignores_child(struct process *parent, const struct process *child)
 {
     spinlock_lock(&parent->lock);
     const struct signal_action *action = &parent->actions.action[SIGCHLD - 1];
-    bool ignores = action->handler == 1 || action->flags & SA_NOCLDWAIT;
+    bool ignores = child->exit_signal == SIGCHLD && (action->handler == 1 || action->flags & SA_NOCLDWAIT);
     spinlock_unlock(&parent->lock);
     return ignores;
 }
@@ -44,7 +69,10 @@ void process_notify_parent_locked(struct process *process, int code, int status)
 
     if (parent == NULL)
         return;
-    signal_send_process(parent, &info);
+    if (process->zombie)
+        info.signal = process->exit_signal;
+    if (info.signal != 0)
+        signal_send_process(parent, &info);
     wait_queue_wake_all(&parent->child_events);
 }
 
@@ -57,6 +85,7 @@ static void children_hand_over_locked(struct process *process)
     while ((child = TAILQ_FIRST(&process->children)) != NULL) {
         TAILQ_REMOVE(&process->children, child, sibling);
         child->parent = first_process;
+        child->exit_signal = SIGCHLD;
         TAILQ_INSERT_TAIL(&first_process->children, child, sibling);
         zombies |= child->zombie;
     }
@@ -64,18 +93,22 @@ static void children_hand_over_locked(struct process *process)
         wait_queue_wake_all(&first_process->child_events);
 }
 
-/* What the C library asked for at the thread's end, while its memory is still there: robust mutexes are given up, and who waits for its end is woken. */
+/* What the C library asked for at the thread's end, while its memory is still there: robust mutexes are given up, and who waits for its end is woken. As on Linux the id is cleared for
+ * others that use the same memory only: the last one would copy a page for nobody. */
 static void user_words_release(struct thread *thread)
 {
     static const int zero;
+    struct process *process = thread->process;
+    vaddr_t id = thread->clear_child_tid;
 
     futex_robust_exit(thread);
-    if (thread->clear_child_tid == 0)
+    thread->clear_child_tid = 0;
+    if (id == 0 || (process->thread_count == 1 && !space_shared(process->space)))
         return;
-    if (copy_to_user(user_pointer(int, thread->clear_child_tid), &zero, sizeof(zero)) != 0)
-        log_debug("exit: %#lx cannot be cleared", thread->clear_child_tid);
+    if (copy_to_user(user_pointer(int, id), &zero, sizeof(zero)) != 0)
+        log_debug("exit: %#lx cannot be cleared", id);
     else
-        futex_wake(thread->clear_child_tid, FUTEX_SHARED, 1, FUTEX_BITSET_MATCH_ANY);
+        futex_wake(id, FUTEX_SHARED, 1, FUTEX_BITSET_MATCH_ANY);
 }
 
 /* The last thread has left. Memory is given back before anybody can learn of the end, so that a parent that has waited finds it free. */
@@ -93,14 +126,17 @@ static void process_end(struct process *process)
     children_hand_over_locked(process);
     process->zombie = true;
     struct process *parent = process->parent;
-    bool reaped = parent != NULL && ignores_children(parent);
+    bool reaped = parent == NULL || ignores_child(parent, process);
     int code = status & 0x7f ? CLD_KILLED : CLD_EXITED;
     process_notify_parent_locked(process, code, status & 0x7f ? status & 0x7f : status >> 8);
     if (reaped)
         process_leave_locked(process);
     spinlock_unlock(&process_tree_lock);
+    void (*ended)(int) = process->ended;
     if (reaped)
         process_put(process);
+    if (ended != NULL)
+        ended(status);
 }
 
 /* Out of the process's list; true: it was the last. */
@@ -152,7 +188,8 @@ void process_exit(int status)
     struct process *process = current_process();
 
     spinlock_lock(&process->lock);
-    if (!process->exiting && process->exec_thread == NULL) {
+    /* An exec that has begun to end the other threads goes on when one of them calls exit_group, but not when a signal kills the process. */
+    if (!process->exiting && (process->exec_thread == NULL || status & 0x7f)) {
         process->exiting = true;
         process->exit_status = status;
         others_notify_locked(process);
@@ -182,7 +219,12 @@ int process_end_other_threads(void)
         }
         process->exec_thread = NULL;
     }
+    bool killed = process->exiting;
     spinlock_unlock(&process->lock);
+    if (killed)
+        return -EINTR;
+    /* As long as it has the id that its mutexes know it by. */
+    user_words_release(self);
     if (self->tid != process->pid) {
         thread_leave_id(self);
         thread_enter_main(self);
@@ -190,8 +232,11 @@ int process_end_other_threads(void)
     return 0;
 }
 
-static bool child_matches(const struct process *child, int pid, int own_group)
+/* Children that end with another signal than SIGCHLD are waited for by __WCLONE or __WALL only (wait4(2)). */
+static bool child_matches(const struct process *child, int pid, int options, int own_group)
 {
+    if (!(options & __WALL) && (child->exit_signal != SIGCHLD) != ((options & __WCLONE) != 0))
+        return false;
     if (pid > 0)
         return child->pid == pid;
     if (pid == -1)
@@ -230,7 +275,7 @@ static bool children_look(struct process *parent, int pid, int options, struct w
     bool matched = false;
 
     TAILQ_FOREACH (child, &parent->children, sibling) {
-        if (!child_matches(child, pid, parent->group))
+        if (!child_matches(child, pid, options, parent->group))
             continue;
         matched = true;
         if (child_event(child, options, result))

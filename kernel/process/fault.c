@@ -87,7 +87,7 @@ static int floating_code(void)
 static bool page_fault(struct trap_frame *frame, uint64_t address)
 {
     if (space_page_fault(frame, address)) {
-        check_point_fault();
+        check_point_trap();
         return true;
     }
     /* What was promised cannot be had: run the instruction again once memory has come back. */

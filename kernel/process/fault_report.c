@@ -193,6 +193,31 @@ static void calls_tell(struct address_space *space, const struct trap_frame *fra
     }
 }
 
+/* Keep the walk and the region, which go with the process. */
+static void memory_record(struct process *process, vaddr_t address)
+{
+    struct address_space *space = process->space;
+
+    mutex_lock(&space->mutex);
+    const struct paging *paging = &space->paging;
+    paddr_t table = paging->root;
+    fault_last.levels = paging->levels;
+    for (unsigned level = paging->levels; level > 0; level--) {
+        pte_t entry = ((const pte_t *)direct_map(table))[PAGEINDEX(address, level)];
+        fault_last.entry[paging->levels - level] = entry;
+        if (!(entry & PTE_P) || (level > 1 && entry & PTE_PS))
+            break;
+        table = entry & PTE_ADDRESS_MASK;
+    }
+    const struct region *region = region_find_from(&space->regions, address);
+    if (region != NULL) {
+        fault_last.region_start = region->start;
+        fault_last.region_end = region->end;
+        fault_last.region_protection = region->protection;
+    }
+    mutex_unlock(&space->mutex);
+}
+
 void fault_report(const struct trap_frame *frame, uint64_t address, const char *reason)
 {
     struct process *process = current_process();
@@ -207,6 +232,8 @@ void fault_report(const struct trap_frame *frame, uint64_t address, const char *
                                        .cr3 = read_cr3()};
     strlcpy(fault_last.process, process->name, sizeof(fault_last.process));
     strlcpy(fault_last.reason, reason, sizeof(fault_last.reason));
+    if (frame->vector == EXCEPTION_PAGE_FAULT)
+        memory_record(process, address);
     log_info("%s (%d): %s at %s, error code %#lx: %s", process->name, process->pid,
              exception_name(frame->vector), place_text(process->space, frame->rip, place, sizeof(place)),
              frame->error, reason);

@@ -10,9 +10,15 @@ struct trap_frame;
  * would have made the access legal, registers, backtrace. Thread context; may sleep. */
 void fault_report(const struct trap_frame *frame, uint64_t address, const char *reason);
 
-/* The last one, for the debugger's `quire why`. */
+/* The last one, for the debugger's `quire why`: it is explained even when the process is gone. */
+#define FAULT_LEVELS 5
 struct fault_record {
     int pid;
+    uint32_t levels; /* of the page tables */
+    uint64_t entry
+        [FAULT_LEVELS]; /* of the walk of `address`, the root's first; up to the leaf or to one that is not present */
+    uint64_t region_start, region_end; /* the region of `address`, or the next one above; 0: none */
+    uint64_t region_protection;
     uint64_t vector, error, address, rip, rsp, cr3;
     char process[16];
     char reason[64];

@@ -12,8 +12,11 @@
 #include "kernel/process/thread_internal.h"
 
 /* Everything of the parent that is copied and can be refused for want of memory. */
-static int process_copy(struct process *child, struct process *parent, bool share_space)
+static int process_copy(struct process *child, struct process *parent,
+                        const struct process_fork_arguments *arguments)
 {
+    bool share_space = arguments->share_space;
+
     if (share_space)
         space_get(parent->space);
     child->space = share_space ? parent->space : space_fork(parent->space);
@@ -24,13 +27,14 @@ static int process_copy(struct process *child, struct process *parent, bool shar
         if (error != 0)
             return error;
     }
-    child->directory = parent->directory;
-    if (child->directory != NULL)
-        process_file_operations.directory_get(child->directory);
+    child->directory = process_file_operations.directory_get(parent);
     child->umask = parent->umask;
     spinlock_lock(&parent->lock);
     child->actions = parent->actions;
     spinlock_unlock(&parent->lock);
+    if (arguments->default_actions)
+        signal_actions_reset(child);
+    child->exit_signal = arguments->exit_signal;
     memcpy(child->limits, parent->limits, sizeof(child->limits));
     memcpy(child->name, parent->name, sizeof(child->name));
     memcpy(child->path, parent->path, sizeof(child->path));
@@ -109,7 +113,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
 
     if (child == NULL)
         return -ENOMEM;
-    int result = process_copy(child, parent, arguments->share_space);
+    int result = process_copy(child, parent, arguments);
     if (result == 0)
         result =
             (thread = thread_copy(frame, arguments)) != NULL ? thread_join_process(thread, child) : -ENOMEM;
@@ -123,6 +127,9 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
         return result;
     }
     ASSERT(thread != NULL, "a child that entered the tree has a thread");
+    /* A copy of the memory has the alternate stack too; one who shares the memory must not use it at the same time. */
+    if (!arguments->share_space || arguments->vfork)
+        signal_stack_copy(&thread->signals, &thread_current()->signals);
     thread_enter_main(thread);
     child->vfork_borrowed = arguments->vfork;
     id_tell(parent->space, arguments->parent_tid, result);

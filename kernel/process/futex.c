@@ -15,7 +15,8 @@
 
 #define BUCKETS 256
 
-/* What a word is known by: `object` is an address space, or the backing of shared memory; `at` the address or the offset there. A reference to the backing is held. */
+/* What a word is known by: `object` is an address space, or what is behind shared memory: a file or the backing; `at` the address or the offset there. A reference to the
+ * backing is held. */
 struct futex_key {
     const void *object;
     uint64_t at;
@@ -67,10 +68,11 @@ static int key_make(vaddr_t address, enum futex_scope scope, struct futex_key *k
         return 0;
     mutex_lock(&space->mutex);
     const struct region *region = region_find(&space->regions, address);
-    if (region == NULL) {
+    if (region == NULL || !(region->protection & (REGION_READ | REGION_WRITE))) {
         error = -EFAULT;
     } else if (region->flags & REGION_SHARED && region->backing != NULL) {
-        key->object = key->backing = region->backing;
+        key->backing = region->backing;
+        key->object = key->backing->bytes != NULL ? key->backing->bytes : key->backing;
         key->at = region->offset + (address - region->start);
         backing_get(key->backing);
     }
@@ -201,23 +203,24 @@ static void waiter_wake(struct futex_bucket *bucket, struct futex_waiter *waiter
     __atomic_store_n(&waiter->bucket, NULL, __ATOMIC_RELEASE);
 }
 
-static int bucket_wake(struct futex_bucket *bucket, const struct futex_key *key, uint32_t most,
-                       uint32_t bitset)
+/* As on Linux, who asks for none or fewer wakes one. */
+static int bucket_wake(struct futex_bucket *bucket, const struct futex_key *key, int most, uint32_t bitset)
 {
     struct futex_waiter *waiter, *next;
-    uint32_t woken = 0;
+    int woken = 0;
 
-    for (waiter = TAILQ_FIRST(&bucket->waiters); waiter != NULL && woken < most; waiter = next) {
+    for (waiter = TAILQ_FIRST(&bucket->waiters); waiter != NULL; waiter = next) {
         next = TAILQ_NEXT(waiter, link);
         if (!key_equal(&waiter->key, key) || !(waiter->bitset & bitset))
             continue;
         waiter_wake(bucket, waiter);
-        woken++;
+        if (++woken >= most)
+            break;
     }
-    return (int)woken;
+    return woken;
 }
 
-int futex_wake(vaddr_t address, enum futex_scope scope, uint32_t most, uint32_t bitset)
+int futex_wake(vaddr_t address, enum futex_scope scope, int most, uint32_t bitset)
 {
     struct futex_key key;
 
@@ -235,7 +238,7 @@ int futex_wake(vaddr_t address, enum futex_scope scope, uint32_t most, uint32_t 
 }
 
 static void bucket_move(struct futex_bucket *from, const struct futex_key *key, struct futex_bucket *to,
-                        const struct futex_key *to_key, uint32_t most, uint32_t *moved)
+                        const struct futex_key *to_key, int most, int *moved, struct backing **released)
 {
     struct futex_waiter *waiter, *next;
 
@@ -243,15 +246,16 @@ static void bucket_move(struct futex_bucket *from, const struct futex_key *key, 
         next = TAILQ_NEXT(waiter, link);
         if (!key_equal(&waiter->key, key))
             continue;
+        if (key_equal(key, to_key)) { /* nothing changes, but it counts */
+            ++*moved;
+            continue;
+        }
         TAILQ_REMOVE(&from->waiters, waiter, link);
-        /* The old key's backing stays: the one that moves puts it, or it is private and has none. */
         if (to_key->backing != NULL)
             backing_get(to_key->backing);
-        struct backing *old = waiter->key.backing;
+        if (waiter->key.backing != NULL)
+            backing_drop(waiter->key.backing, released);
         waiter->key = *to_key;
-        if (old != NULL)
-            __atomic_sub_fetch(&old->references, 1,
-                               __ATOMIC_ACQ_REL); /* `key` holds another: it is not the last */
         __atomic_store_n(&waiter->bucket, to, __ATOMIC_RELEASE);
         TAILQ_INSERT_TAIL(&to->waiters, waiter, link);
         ++*moved;
@@ -277,12 +281,16 @@ static void keys_put(struct futex_key key[2])
     key_put(&key[1]);
 }
 
-int futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, uint32_t most, uint32_t move,
+int futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, int most, int move,
                   const uint32_t *expected)
 {
+    struct backing *released = NULL, *next;
     struct futex_key key[2];
-    uint32_t moved = 0, found;
+    uint32_t found;
+    int moved = 0;
 
+    if (most < 0 || move < 0)
+        return -EINVAL;
     int result = keys_make(address, to, scope, key);
     if (result != 0)
         return result;
@@ -300,12 +308,15 @@ int futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, uint32_t 
     if (expected != NULL && found != *expected) {
         result = -EAGAIN;
     } else {
-        result = bucket_wake(from_bucket, &key[0], most, FUTEX_BITSET_MATCH_ANY);
-        if (!key_equal(&key[0], &key[1]))
-            bucket_move(from_bucket, &key[0], to_bucket, &key[1], move, &moved);
-        result += (int)moved;
+        result = most > 0 ? bucket_wake(from_bucket, &key[0], most, FUTEX_BITSET_MATCH_ANY) : 0;
+        bucket_move(from_bucket, &key[0], to_bucket, &key[1], move, &moved, &released);
+        result += moved;
     }
     buckets_unlock(from_bucket, to_bucket);
+    for (; released != NULL; released = next) {
+        next = released->next;
+        backing_put(released);
+    }
     keys_put(key);
     return result;
 }
@@ -394,8 +405,8 @@ static int word_change(vaddr_t address, const struct word_operation *operation, 
     return error;
 }
 
-int futex_wake_operation(vaddr_t first, vaddr_t second, enum futex_scope scope, uint32_t most,
-                         uint32_t most_second, uint32_t encoded)
+int futex_wake_operation(vaddr_t first, vaddr_t second, enum futex_scope scope, int most, int most_second,
+                         uint32_t encoded)
 {
     struct word_operation operation = operation_read(encoded);
     struct futex_key key[2];

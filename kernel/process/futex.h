@@ -23,16 +23,17 @@ void futex_start(void);
 int must_check futex_wait(vaddr_t address, enum futex_scope scope, uint32_t value, uint64_t deadline,
                           uint32_t bitset);
 
-/* Wake at most `most`: how many, or -EFAULT, -EINVAL. */
-int futex_wake(vaddr_t address, enum futex_scope scope, uint32_t most, uint32_t bitset);
+/* Wake at most `most`, but one in any case: how many, or -EFAULT, -EINVAL. */
+int futex_wake(vaddr_t address, enum futex_scope scope, int most, uint32_t bitset);
 
-/* Wake at most `most`, let at most `move` others wait for the word at `to` instead; only when the word is `*expected` (NULL: whatever it is). How many were woken or moved; -EAGAIN. */
-int must_check futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, uint32_t most,
-                             uint32_t move, const uint32_t *expected);
+/* Wake at most `most`, let at most `move` others wait for the word at `to` instead; only when the word is `*expected` (NULL: whatever it is). How many were woken or moved; -EAGAIN; -EINVAL: a
+ * negative number. */
+int must_check futex_requeue(vaddr_t address, vaddr_t to, enum futex_scope scope, int most, int move,
+                             const uint32_t *expected);
 
 /* FUTEX_WAKE_OP: change the word at `second` as `operation` says, wake `most` waiters of the first and, if the old value compares as it says, `most_second` of the second. */
-int must_check futex_wake_operation(vaddr_t first, vaddr_t second, enum futex_scope scope, uint32_t most,
-                                    uint32_t most_second, uint32_t operation);
+int must_check futex_wake_operation(vaddr_t first, vaddr_t second, enum futex_scope scope, int most,
+                                    int most_second, uint32_t operation);
 
 /* The ending current thread gives up the robust mutexes that its list names (set_robust_list(2)). */
 void futex_robust_exit(struct thread *thread);

@@ -60,7 +60,7 @@ static bool waiters_become(unsigned count)
     uint64_t patience = clock_now() + TEST_PATIENCE;
 
     while (__atomic_load_n(&queued, __ATOMIC_ACQUIRE) < count && clock_now() < patience)
-        scheduler_yield();
+        test_pause();
     test_sleep(SETTLE_TIME);
     return queued == count;
 }

@@ -9,6 +9,7 @@
 #include "kernel/device/clock.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/frame.h"
+#include "kernel/memory/kernel_space.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
 #include "paging/paging.h"
@@ -20,7 +21,7 @@ static int victim; /* pid that was told to end; 0: none */
 static uint64_t victim_time;
 
 struct search {
-    struct process *largest;
+    int largest; /* pid; 0: none */
     uint64_t pages;
 };
 
@@ -28,12 +29,14 @@ static int footprint_visit(struct process *process, void *context)
 {
     struct search *search = context;
 
-    /* The space is read without its mutex: a count that is a little old chooses as well. */
-    if (process->zombie || process->exiting || process->space == NULL || process == first_process)
-        return 0;
-    if (search->largest == NULL || process->space->pages_resident > search->pages) {
-        search->largest = process;
-        search->pages = process->space->pages_resident;
+    /* The lock keeps the space there. It is read without its mutex: a count that is a little old chooses as well. */
+    spinlock_lock(&process->lock);
+    bool lives = !process->zombie && !process->exiting && process->space != NULL;
+    uint64_t pages = lives ? process->space->pages_resident : 0;
+    spinlock_unlock(&process->lock);
+    if (lives && process != first_process && (search->largest == 0 || pages > search->pages)) {
+        search->largest = process->pid;
+        search->pages = pages;
     }
     return 0;
 }
@@ -52,9 +55,9 @@ static int victim_choose(struct search *search)
             return 0;
     }
     process_each(footprint_visit, search);
-    if (search->largest == NULL)
-        search->largest = current_process();
-    victim = search->largest->pid;
+    if (search->largest == 0)
+        search->largest = current_process()->pid;
+    victim = search->largest;
     victim_time = now;
     return victim;
 }
@@ -62,6 +65,9 @@ static int victim_choose(struct search *search)
 bool out_of_memory(void)
 {
     struct search search = {0};
+
+    if (kernel_stacks_drop_cached())
+        return true;
     struct signal_info info = {.signal = SIGKILL, .code = SI_KERNEL};
     int pid = victim_choose(&search);
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* The current thread cannot have a page that it has been promised. Kill the process with the largest footprint, never the first one while there is another, and wait a moment for its
+/* The current thread cannot have a page that it has been promised. Give back what the kernel keeps for later use; when there is no such thing, kill the process with the largest footprint, never the first one while there is another, and wait a moment for its
  * memory. false: the current process is the one that was chosen, and gets the signal on its way out. Thread context; sleeps. */
 bool out_of_memory(void);
 

@@ -113,6 +113,7 @@ struct process *process_make(void)
     wait_queue_init(&process->threads_gone);
     wait_queue_init(&process->continued_queue);
     process->umask = 022;
+    process->exit_signal = SIGCHLD;
     process->start_time = clock_now();
     for (unsigned i = 0; i < RLIM_NLIMITS; i++)
         process->limits[i][0] = process->limits[i][1] = RLIM_INFINITY;
@@ -225,7 +226,7 @@ uint64_t process_run_time(struct process *process)
     spinlock_lock(&process->lock);
     uint64_t time = process->run_time;
     TAILQ_FOREACH (thread, &process->threads, sibling)
-        time += thread == thread_current() ? thread_run_time(thread) : thread->run_time;
+        time += thread_run_time(thread);
     spinlock_unlock(&process->lock);
     return time;
 }

@@ -28,7 +28,8 @@ struct process_file_operations {
     int (*fork)(struct file_table *files, struct file_table **copy);
     void (*exec)(struct file_table *files); /* close-on-exec */
     void (*release)(struct file_table *files);
-    void (*directory_get)(struct node *directory);
+    /* The process's working directory, counted; NULL: the root. */
+    struct node *(*directory_get)(const struct process *process);
     void (*directory_put)(struct node *directory);
 };
 extern struct process_file_operations process_file_operations;
@@ -44,6 +45,7 @@ struct process {
     LIST_ENTRY(process) by_pid;
     bool zombie;
     bool stopped;
+    int exit_signal; /* what the parent gets at the end: SIGCHLD, or what clone asked for; 0: nothing */
     int stop_signal; /* of a stop that wait4 has not told of, 0: none */
     bool continued;  /* wait4 has not told of it */
     struct wait_queue child_events;
@@ -74,6 +76,8 @@ struct process {
     uint64_t start_time; /* clock_now() */
     uint64_t run_time;   /* nanoseconds that its ended threads ran */
     uint64_t child_time; /* nanoseconds that waited-for descendants ran */
+
+    void (*ended)(int status); /* of a process apart; never changes */
 };
 
 static inline struct process *current_process(void)
@@ -90,6 +94,8 @@ struct process_fork_arguments {
     vaddr_t clear_child_tid; /* zeroed when the child ends, 0: none */
     bool vfork;              /* the caller sleeps until the child execs or exits */
     bool share_space;        /* the child runs in the parent's memory, as vfork's does */
+    bool default_actions;    /* signals that the parent handles have their default action in the child */
+    int exit_signal;         /* 0: none */
 };
 /* The child's pid, or -ENOMEM, -EAGAIN. */
 int must_check process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments);
@@ -97,7 +103,12 @@ int must_check process_fork(const struct trap_frame *frame, const struct process
 /* The first process: pid 1, no memory yet; process_exec_first() gives it a program. Its end is reported to `ended`. NULL: no memory. */
 must_check struct process *process_create_first(void (*ended)(int status));
 
-/* A new thread of the current process, which begins where the system call described by `frame` returns, with 0. `arguments` as above; vfork and share_space have no meaning. Its id, or
+/* A process without a parent, in a session of its own, no memory yet; nobody waits for it. `ended` is called when it has ended and given everything back. A reference comes with it. NULL: no
+ * memory. Give up one that never got a program, with that reference. */
+must_check struct process *process_create_apart(void (*ended)(int status));
+void process_drop_apart(struct process *process);
+
+/* A new thread of the current process, which begins where the system call described by `frame` returns, with 0. `arguments` as above; those about processes have no meaning. Its id, or
  * -ENOMEM, -EAGAIN, -EINTR (the process ends). */
 int must_check thread_clone(const struct trap_frame *frame, const struct process_fork_arguments *arguments);
 
@@ -107,7 +118,8 @@ _Noreturn void process_exit(int status);
 /* End the current thread; the last one ends the process. `status` counts when it is the main thread's. Does not return. */
 _Noreturn void thread_exit(int status);
 
-/* For exec: end all other threads of the current process and wait until they are gone; the current one then has the process's id. -EINTR: the process ends, or another thread was first. */
+/* For exec: end all other threads of the current process and wait until they are gone; the current one gives up what it holds of the old memory (robust mutexes), and then has the process's id.
+ * -EINTR: the process ends, or another thread was first. */
 int must_check process_end_other_threads(void);
 
 /* The thread must leave the kernel's services and end: its process ends, or another thread of it execs. */

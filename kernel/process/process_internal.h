@@ -10,7 +10,7 @@ extern struct process *first_process;
 /* An empty process with one reference, in no tree. NULL: no memory. */
 must_check struct process *process_make(void);
 
-/* Give it a pid and a place below `parent` (NULL: it is the first). The pid, or -EAGAIN. */
+/* Give it a pid and a place below `parent` (NULL: it is the first, or apart). The pid, or -EAGAIN. */
 int must_check process_enter(struct process *process, struct process *parent);
 
 /* A new id for a thread, entered; or -EAGAIN. */

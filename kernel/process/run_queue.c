@@ -3,9 +3,11 @@
 
 #include <stddef.h>
 
-/* Weights of nice -20 .. 19: each step is a factor of about 1.25, so that one step is worth a tenth of the CPU between two threads; 1024 is nice 0 (Linux's table,
+#include "kernel/process/scheduler.h"
+
+/* Weights of nice -20 .. 19: each step is a factor of about 1.25, so that one step is worth a tenth of the CPU between two threads
+ * (Linux's table,
  * Documentation/scheduler/sched-nice-design). */
-#define WEIGHT_NORMAL 1024u
 static const uint32_t weights[NICE_MAX - NICE_MIN + 1] = {
     88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
     3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
@@ -36,11 +38,11 @@ void run_queue_weigh(struct thread *thread, int nice)
 {
     thread->nice = nice;
     thread->weight = weights[nice - NICE_MIN];
-}
-
-uint64_t run_queue_virtual(const struct thread *thread, uint64_t nanoseconds)
-{
-    return thread->weight == WEIGHT_NORMAL ? nanoseconds : nanoseconds * WEIGHT_NORMAL / thread->weight;
+    thread->slice = SCHEDULER_SLICE;
+    if (thread->weight < RUN_QUEUE_WEIGHT_NORMAL)
+        thread->slice = SCHEDULER_SLICE * thread->weight / RUN_QUEUE_WEIGHT_NORMAL;
+    if (thread->slice < SCHEDULER_SLICE_LEAST)
+        thread->slice = SCHEDULER_SLICE_LEAST;
 }
 
 void run_queue_insert(struct run_queue *queue, struct thread *thread)
@@ -48,19 +50,37 @@ void run_queue_insert(struct run_queue *queue, struct thread *thread)
     thread->state = THREAD_RUNNABLE;
     thread->queued = true;
     RB_INSERT(thread_tree, &queue->threads, thread);
+    if (queue->first == NULL || thread_compare(thread, queue->first) < 0)
+        queue->first = thread;
     __atomic_store_n(&queue->count, queue->count + 1, __ATOMIC_RELAXED);
 }
 
 void run_queue_take(struct run_queue *queue, struct thread *thread)
 {
+    if (thread == queue->first)
+        queue->first = RB_NEXT(thread_tree, &queue->threads, thread);
     RB_REMOVE(thread_tree, &queue->threads, thread);
     thread->queued = false;
     __atomic_store_n(&queue->count, queue->count - 1, __ATOMIC_RELAXED);
 }
 
-struct thread *run_queue_first(struct run_queue *queue)
+void run_queue_exchange(struct run_queue *queue, struct thread *thread)
 {
-    return RB_MIN(thread_tree, &queue->threads);
+    struct thread *first = queue->first;
+
+    if (queue->count > 1) {
+        run_queue_take(queue, first);
+        run_queue_insert(queue, thread);
+        return;
+    }
+    /* Two that take turns: the tree is one node. */
+    first->queued = false;
+    thread->state = THREAD_RUNNABLE;
+    thread->queued = true;
+    RB_SET(thread, NULL, run_node);
+    RB_COLOR(thread, run_node) = RB_BLACK;
+    RB_ROOT(&queue->threads) = thread;
+    queue->first = thread;
 }
 
 void run_queue_enter(struct run_queue *queue, struct thread *thread)
@@ -96,7 +116,7 @@ struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t 
 
 void run_queue_advance(struct run_queue *queue, const struct thread *running)
 {
-    const struct thread *first = run_queue_first(queue);
+    const struct thread *first = queue->first;
     uint64_t least;
 
     if (running == NULL && first == NULL)

@@ -12,13 +12,16 @@
 #include "kernel/lib/tree.h"
 #include "kernel/process/thread.h"
 
+#define RUN_QUEUE_WEIGHT_NORMAL 1024u /* of nice 0 */
+
 RB_HEAD(thread_tree, thread);
 
 struct run_queue {
     struct spinlock lock;
     struct thread_tree threads;
-    uint32_t count; /* of them; others may look without the lock */
-    uint64_t load;  /* their weights and the running thread's; likewise */
+    struct thread *first; /* of them, who runs next; NULL: none */
+    uint32_t count;       /* of them; others may look without the lock */
+    uint64_t load;        /* their weights and the running thread's; likewise */
     uint64_t least;
     uint64_t balance_next; /* clock_now() when to look at the other queues */
 };
@@ -31,7 +34,9 @@ void run_queue_enter(struct run_queue *queue, struct thread *thread);
 /* Between the queue and its CPU: the thread runs or has stopped running; its virtual time is the queue's. */
 void run_queue_insert(struct run_queue *queue, struct thread *thread);
 void run_queue_take(struct run_queue *queue, struct thread *thread);
-struct thread *run_queue_first(struct run_queue *queue);
+
+/* The first is taken to run, and the thread that ran waits in its place. */
+void run_queue_exchange(struct run_queue *queue, struct thread *thread);
 
 /* A thread sleeps or goes: its weight counts here no more. */
 void run_queue_leave(struct run_queue *queue, struct thread *thread);
@@ -46,12 +51,16 @@ struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t 
 void run_queue_advance(struct run_queue *queue, const struct thread *running);
 
 /* Nanoseconds of running as virtual time of this thread. */
-uint64_t run_queue_virtual(const struct thread *thread, uint64_t nanoseconds);
+static inline uint64_t run_queue_virtual(const struct thread *thread, uint64_t nanoseconds)
+{
+    return thread->weight == RUN_QUEUE_WEIGHT_NORMAL ? nanoseconds
+                                                     : nanoseconds * RUN_QUEUE_WEIGHT_NORMAL / thread->weight;
+}
 
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 
-/* Set nice and the weight that follows from it. The thread runs and waits nowhere, or its queue is locked and adjusted by the caller. */
+/* Set nice, and the weight and the slice that follow from it. The thread runs and waits nowhere, or its queue is locked and adjusted by the caller. */
 void run_queue_weigh(struct thread *thread, int nice);
 
 #endif

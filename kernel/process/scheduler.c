@@ -54,6 +54,8 @@ static void account(struct cpu *cpu, uint64_t now)
     if (running == cpu->idle)
         return;
     running->run_time += ran;
+    cpu->busy_time += ran;
+    cpu->busy_since = now;
     running->virtual_time += run_queue_virtual(running, ran);
 }
 
@@ -61,7 +63,7 @@ static void account(struct cpu *cpu, uint64_t now)
 static struct thread *choose(struct cpu *cpu, struct thread *from)
 {
     struct run_queue *queue = cpu->run_queue;
-    struct thread *first = run_queue_first(queue);
+    struct thread *first = queue->first;
     bool goes_on = from->state == THREAD_RUNNING && from != cpu->idle;
 
     if (goes_on && !cpu_mask_has(&from->affinity, cpu->id)) {
@@ -75,9 +77,10 @@ static struct thread *choose(struct cpu *cpu, struct thread *from)
         return goes_on ? from : cpu->idle;
     if (goes_on && (int64_t)(from->virtual_time - first->virtual_time) <= 0)
         return from;
-    run_queue_take(queue, first);
     if (goes_on)
-        run_queue_insert(queue, from);
+        run_queue_exchange(queue, from);
+    else
+        run_queue_take(queue, first);
     return first;
 }
 
@@ -88,7 +91,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
     struct thread *to = choose(cpu, from);
 
     cpu_work_done(CPU_WORK_RESCHEDULE);
-    to->slice_end = now + SCHEDULER_SLICE;
+    to->slice_end = now + to->slice;
     if (cpu->run_queue->count > 0)
         timer_at_latest(to->slice_end);
     if (to == from) {
@@ -96,6 +99,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
         return;
     }
     to->time_stamp = now;
+    cpu->busy_since = to != cpu->idle ? now : 0;
     to->state = THREAD_RUNNING;
     cpu->current = to;
     if (cpu_count > 1)
@@ -200,6 +204,15 @@ static bool preempts(const struct cpu *cpu, const struct thread *thread)
     return (int64_t)(now - thread->virtual_time) > WAKE_ADVANTAGE;
 }
 
+/* Somebody waits now: the running thread's turn is to end in time, or at once when it has had more than one. This CPU, interrupts off. */
+static void slice_watch(struct cpu *cpu)
+{
+    if (cpu->current == cpu->idle || cpu->current->slice_end <= clock_now())
+        cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
+    else
+        timer_at_latest(cpu->current->slice_end);
+}
+
 /* Tell the CPU of a thread that came to wait in its queue, which is locked: it runs at once, or a turn is to end in time. */
 static void tell(struct cpu *cpu, struct thread *thread)
 {
@@ -211,7 +224,7 @@ static void tell(struct cpu *cpu, struct thread *thread)
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     } else if (cpu->run_queue->count == 1) {
         if (here)
-            timer_at_latest(cpu->current->slice_end);
+            slice_watch(cpu);
         else
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     }
@@ -219,19 +232,23 @@ static void tell(struct cpu *cpu, struct thread *thread)
 
 void thread_place(struct thread *thread, struct run_queue *locked)
 {
-    struct cpu *cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
-    struct run_queue *queue = cpu->run_queue;
+    struct cpu *cpu;
 
-    if (queue != locked) {
+    /* Its affinity may change while no queue is locked: then another is chosen. */
+    do {
+        cpu = cpu_count > 1 ? cpu_choose(thread) : thread->cpu;
+        if (cpu->run_queue == locked)
+            break;
         thread->state = THREAD_RUNNABLE; /* from here on nobody else puts it anywhere */
         __atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELEASE);
         if (locked != NULL)
             spinlock_unlock(&locked->lock);
-        spinlock_lock(&queue->lock);
-    }
-    run_queue_enter(queue, thread);
+        locked = cpu->run_queue;
+        spinlock_lock(&locked->lock);
+    } while (!cpu_mask_has(&thread->affinity, cpu->id));
+    run_queue_enter(locked, thread);
     tell(cpu, thread);
-    spinlock_unlock(&queue->lock);
+    spinlock_unlock(&locked->lock);
 }
 
 void thread_enter(struct thread *thread)
@@ -239,6 +256,10 @@ void thread_enter(struct thread *thread)
     struct cpu *cpu = thread->cpu;
 
     spinlock_lock(&cpu->run_queue->lock);
+    if (!cpu_mask_has(&thread->affinity, cpu->id)) {
+        thread_place(thread, cpu->run_queue);
+        return;
+    }
     run_queue_enter(cpu->run_queue, thread);
     tell(cpu, thread);
     spinlock_unlock(&cpu->run_queue->lock);
@@ -302,7 +323,7 @@ void scheduler_yield(void)
     uint64_t now = clock_now();
 
     account(cpu, now);
-    struct thread *first = run_queue_first(cpu->run_queue);
+    struct thread *first = cpu->run_queue->first;
     if (first != NULL && (int64_t)(first->virtual_time - self->virtual_time) >= 0)
         self->virtual_time = first->virtual_time + 1;
     run_queue_advance(cpu->run_queue, self);
@@ -324,6 +345,17 @@ void scheduler_exit(void)
     __builtin_unreachable();
 }
 
+uint64_t thread_run_time(struct thread *thread)
+{
+    struct run_queue *queue = queue_lock_of(thread);
+    uint64_t time = thread->run_time, now = clock_now();
+
+    if (thread->state == THREAD_RUNNING && now > thread->time_stamp)
+        time += now - thread->time_stamp;
+    spinlock_unlock(&queue->lock);
+    return time;
+}
+
 unsigned scheduler_runnable(void)
 {
     return cpu_current()->run_queue->count;
@@ -341,7 +373,7 @@ static uint64_t scheduler_tick(uint64_t now)
     if (cpu->current != cpu->idle && now < cpu->current->slice_end)
         return cpu->current->slice_end;
     cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
-    cpu->current->slice_end = now + SCHEDULER_SLICE;
+    cpu->current->slice_end = now + cpu->current->slice;
     return cpu->current->slice_end;
 }
 
@@ -354,7 +386,7 @@ static void reschedule_interrupt(struct trap_frame *frame, void *context)
     (void)context;
     lapic_end_of_interrupt();
     if (cpu->run_queue->count > 0)
-        timer_at_latest(cpu->current->slice_end);
+        slice_watch(cpu);
 }
 
 /* Interrupts are off between the look at the queue and HLT, so that no wake-up is slept through. */
@@ -410,11 +442,20 @@ int thread_set_affinity(struct thread *thread, const struct cpu_mask *affinity)
 void thread_set_nice(struct thread *thread, int nice)
 {
     struct run_queue *queue = queue_lock_of(thread);
-    bool counted = thread->queued || thread->state == THREAD_RUNNING;
+    bool running = thread->state == THREAD_RUNNING, counted = thread->queued || running;
+    uint64_t now = clock_now();
 
+    /* What it has run it ran with the weight that it had, and the rest of its turn is one of its new weight. */
+    if (running && now > thread->time_stamp)
+        account(thread->cpu, now);
     if (counted)
         run_queue_leave(queue, thread);
     run_queue_weigh(thread, nice);
+    if (running && now + thread->slice < thread->slice_end) {
+        thread->slice_end = now + thread->slice;
+        if (queue->count > 0 && thread->cpu == cpu_current())
+            timer_at_latest(thread->slice_end);
+    }
     if (counted)
         __atomic_store_n(&queue->load, queue->load + thread->weight, __ATOMIC_RELAXED);
     spinlock_unlock(&queue->lock);
@@ -427,7 +468,7 @@ static uint64_t *current_mutex_ranks(void)
 
 void scheduler_start(void)
 {
-    static struct thread boot_thread = {.name = "idle 0", .state = THREAD_RUNNING};
+    static struct thread boot_thread = {.name = "idle 0", .state = THREAD_RUNNING, .slice = SCHEDULER_SLICE};
     static const struct mutex_scheduler mutex_scheduler = {thread_block, thread_wake, current_mutex_ranks};
     struct cpu *cpu = cpu_current();
 

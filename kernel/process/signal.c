@@ -66,6 +66,15 @@ void signal_pending_clear(struct signal_pending *pending)
     pending_drop(pending, ~UINT64_C(0));
 }
 
+void signal_actions_reset(struct process *process)
+{
+    for (unsigned i = 0; i < SIGNAL_MAX; i++) {
+        struct signal_action *action = &process->actions.action[i];
+        *action = (struct signal_action){.handler = action->handler == HANDLER_IGNORE ? HANDLER_IGNORE
+                                                                                      : HANDLER_DEFAULT};
+    }
+}
+
 static bool action_ignores(const struct process *process, int signal)
 {
     uint64_t handler = process->actions.action[signal - 1].handler;
@@ -266,4 +275,17 @@ void signal_deliver(struct trap_frame *frame)
             process_exit(PROCESS_KILLED(SIGSEGV));
     }
     signal_frame_done(frame);
+}
+
+void signal_block(signal_set mask)
+{
+    struct thread *thread = thread_current();
+
+    spinlock_lock(&thread->process->lock);
+    thread->signals.blocked = mask & ~CANNOT_BLOCK;
+    if (signal_is_pending(thread))
+        cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+    /* What is blocked from now on is for another thread. */
+    signal_pass_on_locked(thread->process);
+    spinlock_unlock(&thread->process->lock);
 }

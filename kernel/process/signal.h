@@ -64,6 +64,17 @@ void signal_send_thread(struct thread *thread, const struct signal_info *info, b
 /* Forget all that is pending; lock held, or nobody else knows it. */
 void signal_pending_clear(struct signal_pending *pending);
 
+/* What exec and CLONE_CLEAR_SIGHAND do: handlers go, what was ignored stays so. Nobody else uses the actions. */
+void signal_actions_reset(struct process *process);
+
+/* sigaltstack's stack, for a thread that has a copy of the memory. */
+static inline void signal_stack_copy(struct signal_state *to, const struct signal_state *from)
+{
+    to->stack = from->stack;
+    to->stack_size = from->stack_size;
+    to->stack_flags = from->stack_flags;
+}
+
 /* Something is pending that the thread must act on. Takes no lock: a hint that signal_deliver() confirms. */
 bool signal_is_pending(const struct thread *thread);
 
@@ -75,5 +86,8 @@ void signal_pass_on_locked(struct process *process);
 
 /* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
 void signal_deliver(struct trap_frame *frame);
+
+/* Let `mask` be what the current thread blocks, but for SIGKILL and SIGSTOP; what that lets through is delivered on the way back to user mode. */
+void signal_block(signal_set mask);
 
 #endif

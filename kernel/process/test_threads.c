@@ -4,7 +4,9 @@
 #include <asm/errno.h>
 #include <stddef.h>
 
+#include "kernel/cpu/registers.h"
 #include "kernel/device/clock.h"
+#include "kernel/process/scheduler.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/wait_queue.h"
 
@@ -55,6 +57,12 @@ int test_threads_run(const char *name, unsigned count, void (*function)(unsigned
     int end = test_threads_end();
 
     return error != 0 ? error : end;
+}
+
+void test_pause(void)
+{
+    cpu_relax();
+    scheduler_yield();
 }
 
 void test_sleep(uint64_t nanoseconds)

@@ -22,6 +22,9 @@ int must_check test_threads_end(void);
 /* Both. */
 int must_check test_threads_run(const char *name, unsigned count, void (*function)(unsigned number));
 
+/* A step of a loop that waits for what other threads do, here or on other CPUs: lets both have their turn. */
+void test_pause(void);
+
 /* Sleep for so many nanoseconds at least. */
 void test_sleep(uint64_t nanoseconds);
 

@@ -3,7 +3,6 @@
 
 #include "kernel/cpu/fpu.h"
 #include "kernel/debug/panic.h"
-#include "kernel/device/clock.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_space.h"
@@ -45,6 +44,10 @@ static struct thread *thread_make(size_t fpu_size)
     return thread;
 }
 
+/* Those without a process, so that a debugger finds them. by_tid links them. */
+static struct spinlock kernel_threads_lock = {.rank = LOCK_KERNEL_MAP, .name = "kernel threads"};
+static LIST_HEAD(, thread) kernel_threads = LIST_HEAD_INITIALIZER(kernel_threads);
+
 struct thread *thread_make_kernel(const char *name, void (*function)(void *argument), void *argument)
 {
     struct thread *thread = thread_make(0);
@@ -57,6 +60,9 @@ struct thread *thread_make_kernel(const char *name, void (*function)(void *argum
         .r12 = (uint64_t)function, .r13 = (uint64_t)argument, .rip = (uint64_t)thread_first_kernel};
     thread->saved_rsp = (uint64_t)frame;
     strlcpy(thread->name, name, sizeof(thread->name));
+    spinlock_lock(&kernel_threads_lock);
+    LIST_INSERT_HEAD(&kernel_threads, thread, by_tid);
+    spinlock_unlock(&kernel_threads_lock);
     return thread;
 }
 
@@ -100,12 +106,12 @@ void thread_free(struct thread *thread)
 {
     if (thread->process != NULL)
         process_put(thread->process);
+    if (thread->fpu_state == NULL) {
+        spinlock_lock(&kernel_threads_lock);
+        LIST_REMOVE(thread, by_tid);
+        spinlock_unlock(&kernel_threads_lock);
+    }
     signal_pending_clear(&thread->signals.pending);
     kernel_stack_free(thread->kernel_stack);
     heap_free(thread);
-}
-
-uint64_t thread_run_time(const struct thread *self)
-{
-    return self->run_time + (clock_now() - self->time_stamp);
 }

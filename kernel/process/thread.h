@@ -36,7 +36,7 @@ struct thread {
     struct process *process;
     struct address_space *space; /* what is loaded when it runs; NULL: the kernel's own tables */
     TAILQ_ENTRY(thread) sibling; /* process->lock */
-    LIST_ENTRY(thread) by_tid;   /* process_tree_lock */
+    LIST_ENTRY(thread) by_tid;   /* process_tree_lock; of kernel threads in thread.c */
 
     /* The lock of its CPU's run queue. */
     enum thread_state state;
@@ -49,6 +49,7 @@ struct thread {
     uint64_t virtual_time; /* run_queue.h */
     uint32_t weight;
     int nice;
+    uint64_t slice;     /* nanoseconds of a turn, from the weight */
     int policy;         /* SCHED_OTHER, SCHED_BATCH or SCHED_IDLE */
     uint64_t slice_end; /* clock_now() when its turn is over */
 
@@ -79,7 +80,7 @@ static inline struct thread *thread_current(void)
 /* A kernel thread that runs function(argument); ready to run at once. NULL when memory is exhausted. */
 struct thread *thread_create_kernel(const char *name, void (*function)(void *argument), void *argument);
 
-/* Nanoseconds that the current thread has run. */
-uint64_t thread_run_time(const struct thread *self);
+/* Nanoseconds that the thread has run; it may be running. Takes its run queue's lock; in scheduler.c. */
+uint64_t thread_run_time(struct thread *thread);
 
 #endif

@@ -44,7 +44,7 @@ static bool all_wait(unsigned count)
         spinlock_unlock(&lock);
         if (all)
             return true;
-        scheduler_yield();
+        test_pause();
     }
     return false;
 }
@@ -64,7 +64,7 @@ SELFTEST(wait_queue_wakes_one_at_a_time)
         wait_queue_wake_one(&queue);
         uint64_t patience = clock_now() + TEST_PATIENCE;
         while (__atomic_load_n(&woken, __ATOMIC_ACQUIRE) < i && clock_now() < patience)
-            scheduler_yield();
+            test_pause();
         CHECK_EQ(woken, i);
     }
     CHECK_EQ(test_threads_end(), 0);

@@ -277,12 +277,12 @@ static uint8_t reverse(uint8_t attribute)
     return (uint8_t)(attribute << 4 | attribute >> 4);
 }
 
-struct view_cell view_cell_virtual(const struct usage *usage, const struct visited_page *page,
-                                   enum view_lens lens)
+struct view_cell view_cell_virtual(const struct usage *usage, uint64_t page, enum view_lens lens)
 {
-    struct view_cell cell = view_cell_physical(usage, page->pa, lens);
-
-    if (!(page->perm & PTE_U))
+    if (page == 0)
+        return VIEW_CELL_BLANK;
+    struct view_cell cell = view_cell_physical(usage, ROUND_DOWN(page, PAGE_SIZE), lens);
+    if (!(page & USAGE_WINDOW_USER))
         return cell;
     if (cell.letter == 'S' && cell.attribute == WHITE)
         cell.attribute = ON(WHITE, BLUE);

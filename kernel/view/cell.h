@@ -34,9 +34,8 @@ struct view_cell view_cell_physical(const struct usage *usage, paddr_t pa, enum 
 /* The pages of [start, end) together: the letter that most of those in use have, dimmed when more than half of them are free. */
 struct view_cell view_cell_range(const struct usage *usage, paddr_t start, paddr_t end, enum view_lens lens);
 
-/* What a process sees at an address: the page behind it, in reverse when user mode may use it. */
-struct view_cell view_cell_virtual(const struct usage *usage, const struct visited_page *page,
-                                   enum view_lens lens);
+/* What a process sees, by its window (usage_window.page): the page behind the address, in reverse when user mode may use it. */
+struct view_cell view_cell_virtual(const struct usage *usage, uint64_t page, enum view_lens lens);
 
 /* Nothing: outside memory, or not mapped. */
 #define VIEW_CELL_BLANK ((struct view_cell){' ', 0x07})

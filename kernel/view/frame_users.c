@@ -104,19 +104,18 @@ static void table_look(struct survey *survey, struct address_space *space, paddr
         use_add((struct look *)survey, space, table / PAGE_SIZE, level * PAGE_SIZE | USE_TABLE);
 }
 
-static void page_look(struct survey *survey, struct address_space *space, struct region *region, vaddr_t va,
-                      pte_t entry, uint64_t size)
+static void page_look(struct survey *survey, struct address_space *space, const struct surveyed_page *page)
 {
-    uint64_t flags = size > PAGE_SIZE ? USE_LARGE : 0;
-    uint64_t number = (entry & leaf_address_mask(size)) / PAGE_SIZE;
+    const struct region *region = page->region;
+    uint64_t flags = page->size > PAGE_SIZE ? USE_LARGE : 0;
 
-    flags |= leaf_parked(entry) ? USE_PARKED : 0;
-    flags |= entry & PTE_W ? USE_WRITE : 0;
-    flags |= entry & PTE_NX ? 0 : USE_EXECUTE;
+    flags |= leaf_parked(page->entry) ? USE_PARKED : 0;
+    flags |= page->entry & PTE_W ? USE_WRITE : 0;
+    flags |= page->entry & PTE_NX ? 0 : USE_EXECUTE;
     flags |= region != NULL ? USE_PROMISED : 0;
     flags |= region != NULL && region->flags & REGION_SHARED ? USE_SHARED : 0;
-    for (uint64_t i = 0; i < size / PAGE_SIZE; i++)
-        use_add((struct look *)survey, space, number + i, (va + i * PAGE_SIZE) | flags);
+    for (uint64_t at = 0; at < page->size; at += PAGE_SIZE)
+        use_add((struct look *)survey, space, (page->pa + at) / PAGE_SIZE, (page->va + at) | flags);
 }
 
 /* Look once, at all spaces in one moment. */
@@ -234,9 +233,12 @@ void frame_users_text(const struct frame_range *range, struct text_buffer *text)
         .survey = {.table = table_look, .page = page_look}, .range = *range, .named_room = SPACES_MAX};
 
     look.named = heap_alloc(look.named_room * sizeof(look.named[0]));
-    if (look.named != NULL)
-        process_each(space_visit_name, &look);
-    if (look.named == NULL || !look_all(&look)) {
+    if (look.named == NULL) {
+        text->failed = true;
+        return;
+    }
+    process_each(space_visit_name, &look);
+    if (!look_all(&look)) {
         text->failed = true;
     } else {
         uses_sort(look.uses, look.count);

@@ -7,7 +7,6 @@
 #include "paging/layout.h"
 
 #define CELLS_PER_ROW    64
-#define ROW_SPAN         (CELLS_PER_ROW * PAGE_SIZE)
 #define LABEL_COLUMN     3
 #define CELLS_COLUMN     12
 #define LINE_MAX         160
@@ -18,7 +17,6 @@
 #define PHYSICAL_ROWS    8
 #define VIRTUAL_TITLE    26
 #define VIRTUAL_ROW      11
-#define VIRTUAL_ROWS     12
 #define ERROR_ROW        23
 #define LEGEND_ROW       24
 
@@ -110,13 +108,6 @@ const struct usage_process *view_process(const struct usage *usage, const struct
     return NULL;
 }
 
-vaddr_t view_virtual_start(const struct usage_process *process, const struct view_settings *settings)
-{
-    if (settings->virtual != 0 || process == NULL || process->region_count == 0)
-        return ROUND_DOWN(settings->virtual, ROW_SPAN);
-    return ROUND_DOWN(process->regions[0].start, ROW_SPAN);
-}
-
 /* --- parts --- */
 
 static void physical_draw(const struct usage *usage, enum view_lens lens, struct view_grid *grid,
@@ -137,42 +128,15 @@ static void physical_draw(const struct usage *usage, enum view_lens lens, struct
     }
 }
 
-struct virtual_drawing {
-    const struct usage *usage;
-    enum view_lens lens;
-    struct view_grid *grid;
-    vaddr_t start, end;
-    unsigned row;
-};
-
-static void virtual_page_draw(void *context, const struct visited_page *page)
+static void virtual_draw(const struct usage *usage, const struct usage_window *window, enum view_lens lens,
+                         struct view_grid *grid, unsigned row)
 {
-    struct virtual_drawing *drawing = context;
-
-    for (uint64_t offset = 0; offset < page->size; offset += PAGE_SIZE) {
-        struct visited_page part = *page;
-        part.va = ROUND_DOWN(page->va, page->size) + offset;
-        part.pa = ROUND_DOWN(page->pa, page->size) + offset;
-        if (part.va < drawing->start || part.va >= drawing->end)
-            continue;
-        unsigned cell = (unsigned)((part.va - drawing->start) / PAGE_SIZE);
-        cell_put(drawing->grid, drawing->row + cell / CELLS_PER_ROW, CELLS_COLUMN + cell % CELLS_PER_ROW,
-                 view_cell_virtual(drawing->usage, &part, drawing->lens));
+    for (unsigned i = 0; i < USAGE_WINDOW_PAGES; i++) {
+        if (i % CELLS_PER_ROW == 0)
+            label_put(grid, row + i / CELLS_PER_ROW, window->start + i * PAGE_SIZE);
+        cell_put(grid, row + i / CELLS_PER_ROW, CELLS_COLUMN + i % CELLS_PER_ROW,
+                 view_cell_virtual(usage, window->page[i], lens));
     }
-}
-
-static void virtual_draw(const struct usage *usage, const struct usage_process *process, enum view_lens lens,
-                         struct view_grid *grid, unsigned row, unsigned rows, vaddr_t start)
-{
-    struct virtual_drawing drawing = {usage, lens, grid, start, start + rows * ROW_SPAN, row};
-    struct space_visitor visitor = {.page = virtual_page_draw, .context = &drawing};
-
-    for (unsigned i = 0; i < rows; i++)
-        label_put(grid, row + i, start + i * ROW_SPAN);
-    if (drawing.end > USER_END)
-        drawing.end = USER_END;
-    if (process->space != NULL && start < drawing.end)
-        space_visit(process->space, start, drawing.end, &visitor);
 }
 
 static void errors_draw(const struct usage *usage, struct view_grid *grid, unsigned row, unsigned rows)
@@ -195,8 +159,8 @@ static void weensy_draw(const struct usage *usage, const struct view_settings *s
     if (process != NULL) {
         text_put(grid, VIRTUAL_ROW - 1, VIRTUAL_TITLE, TITLE_ATTRIBUTE, "VIRTUAL ADDRESS SPACE FOR %d (%s)%s",
                  process->pid, process->name, process->zombie ? " (ended)" : "");
-        virtual_draw(usage, process, settings->lens, grid, VIRTUAL_ROW, VIRTUAL_ROWS,
-                     view_virtual_start(process, settings));
+        if (process->window != NULL)
+            virtual_draw(usage, process->window, settings->lens, grid, VIRTUAL_ROW);
     }
     errors_draw(usage, grid, ERROR_ROW, 1);
     view_text(grid, LEGEND_ROW, 0, LEGEND_ATTRIBUTE, view_lens_legend(settings->lens));
@@ -214,10 +178,11 @@ static void summary_draw(const struct usage *usage, struct view_grid *grid, unsi
     for (unsigned i = 0; i < FRAME_OWNERS && length < sizeof(line); i++)
         if (short_names[i] != NULL)
             length += (size_t)snprintf(line + length, sizeof(line) - length, "%s %lu  ", short_names[i],
-                                       usage->owned[i]);
+                                       usage->look.frames.owned[i]);
     view_text(grid, row, 0, TEXT_ATTRIBUTE, line);
     text_put(grid, row + 1, 0, TEXT_ATTRIBUTE, "of %lu pages free %lu (untouched %lu)  leaked %lu  errors %u",
-             usage->total, usage->free, usage->untouched, usage->leaked, usage->error_count);
+             usage->look.frames.total, usage->look.frames.free, usage->look.frames.untouched, usage->leaked,
+             usage->error_count);
 }
 
 /* The whole grid but for the title above and four lines below. */

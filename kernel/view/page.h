@@ -1,7 +1,7 @@
 /* The pages of the memory viewer: what was gathered, laid out as cells of a text screen.
  *
  * The first page is WeensyOS's, line for line: 512 pages of physical memory, 64 a row, and 768 pages of one process's virtual space. The others are for
- * machines that have more of both. Pure but for the visit of one process's space. */
+ * machines that have more of both. Pure functions of what was gathered. */
 #ifndef KERNEL_VIEW_PAGE_H
 #define KERNEL_VIEW_PAGE_H
 
@@ -43,7 +43,6 @@ void view_draw(const struct usage *usage, const struct view_settings *settings, 
 /* Where the automatic mode begins, and whose virtual space is shown. */
 paddr_t view_physical_start(const struct usage *usage, const struct view_settings *settings);
 const struct usage_process *view_process(const struct usage *usage, const struct view_settings *settings);
-vaddr_t view_virtual_start(const struct usage_process *process, const struct view_settings *settings);
 
 /* Text at a place, cut at the right edge. */
 void view_text(struct view_grid *grid, unsigned row, unsigned column, uint8_t attribute, const char *text);

@@ -47,7 +47,7 @@ static void row_add(struct text_buffer *text, const uint16_t *cells, unsigned co
 void view_report_text(const struct view_settings *settings, bool coloured, struct text_buffer *text)
 {
     struct view_grid grid = {.rows = VIEW_ROWS_MIN, .columns = VIEW_COLUMNS_MIN};
-    struct usage *usage = usage_gather();
+    struct usage *usage = usage_gather(settings->virtual, settings->pid);
 
     grid.cells = heap_alloc(grid.rows * grid.columns * sizeof(grid.cells[0]));
     if (usage == NULL || grid.cells == NULL) {
@@ -63,7 +63,7 @@ void view_report_text(const struct view_settings *settings, bool coloured, struc
 
 /* --- JSON --- */
 
-#define WINDOW_ROWS   12
+#define WINDOW_ROWS   (USAGE_WINDOW_PAGES / ROW_CELLS)
 #define PHYSICAL_ROWS 8
 #define ROW_CELLS     64
 
@@ -95,30 +95,17 @@ static void window_add(struct text_buffer *text, const struct window *window)
     text_add(text, "]}");
 }
 
-static void window_page(void *context, const struct visited_page *page)
-{
-    struct window *window = context;
-    uint64_t index = (ROUND_DOWN(page->va, PAGE_SIZE) - window->start) / PAGE_SIZE;
-
-    for (uint64_t i = 0; i < page->size / PAGE_SIZE && index + i < window->rows * ROW_CELLS; i++) {
-        struct visited_page part = *page;
-        part.pa += i * PAGE_SIZE;
-        window->cell[index + i] = view_cell_virtual(window->usage, &part, VIEW_OWNER);
-    }
-}
-
 static void virtual_window_add(struct text_buffer *text, struct window *window,
-                               const struct usage_process *process, const struct view_settings *settings)
+                               const struct usage_process *process)
 {
-    struct space_visitor visitor = {.page = window_page, .context = window};
-
+    if (process->window == NULL) {
+        text_add(text, "null");
+        return;
+    }
     window->rows = WINDOW_ROWS;
-    window->start = view_virtual_start(process, settings);
+    window->start = process->window->start;
     for (unsigned i = 0; i < window->rows * ROW_CELLS; i++)
-        window->cell[i] = VIEW_CELL_BLANK;
-    if (process->space != NULL)
-        space_visit(process->space, window->start, window->start + window->rows * ROW_CELLS * PAGE_SIZE,
-                    &visitor);
+        window->cell[i] = view_cell_virtual(window->usage, process->window->page[i], VIEW_OWNER);
     window_add(text, window);
 }
 
@@ -146,8 +133,7 @@ static void regions_add(struct text_buffer *text, const struct usage_process *pr
     }
 }
 
-static void process_add(struct text_buffer *text, struct window *window, const struct usage_process *process,
-                        const struct view_settings *settings)
+static void process_add(struct text_buffer *text, struct window *window, const struct usage_process *process)
 {
     text_add(text, "\n  {\"pid\": %d, \"letter\": \"%c\", \"name\": ", process->pid, process->letter);
     text_add_json(text, process->name);
@@ -158,18 +144,18 @@ static void process_add(struct text_buffer *text, struct window *window, const s
     text_add(text, "   \"regions\": [");
     regions_add(text, process);
     text_add(text, "],\n   \"virtual\": ");
-    virtual_window_add(text, window, process, settings);
+    virtual_window_add(text, window, process);
     text_add(text, "}");
 }
 
 static void frames_add(struct text_buffer *text, const struct usage *usage)
 {
     text_add(text, "\"frames\": {\"total\": %lu, \"free\": %lu, \"untouched\": %lu, \"leaked\": %lu",
-             usage->total, usage->free, usage->untouched, usage->leaked);
+             usage->look.frames.total, usage->look.frames.free, usage->look.frames.untouched, usage->leaked);
     for (unsigned i = FRAME_RESERVED; i < FRAME_OWNERS; i++) {
         text_add(text, ", ");
         text_add_json(text, frame_owner_name(i));
-        text_add(text, ": %lu", usage->owned[i]);
+        text_add(text, ": %lu", usage->look.frames.owned[i]);
     }
     text_add(text, "},\n");
 }
@@ -186,7 +172,7 @@ static void physical_window_add(struct text_buffer *text, struct window *window,
 
 void view_report_json(const struct view_settings *settings, struct text_buffer *text)
 {
-    struct usage *usage = usage_gather();
+    struct usage *usage = usage_gather(settings->virtual, settings->pid);
     struct window *window = heap_alloc_zeroed(sizeof(*window));
 
     if (usage == NULL || window == NULL) {
@@ -209,7 +195,7 @@ void view_report_json(const struct view_settings *settings, struct text_buffer *
     text_add(text, ",\n\"processes\": [");
     for (unsigned i = 0; i < usage->process_count; i++) {
         text_add(text, i > 0 ? "," : "");
-        process_add(text, window, &usage->processes[i], settings);
+        process_add(text, window, &usage->processes[i]);
     }
     text_add(text, "]}\n");
     heap_free(window);

@@ -40,6 +40,7 @@ static struct {
     uint16_t *before; /* the last frame's cells */
     bool frozen, step, difference, safe, rotate, serial;
     uint64_t rotated; /* when the process shown last changed */
+    paddr_t shown;    /* where the last frame's physical part began */
 } viewer = {
     .lock = SPINLOCK_INIT(LOCK_DEVICE, "viewer"),
     .queue = WAIT_QUEUE_INIT(viewer.queue),
@@ -65,6 +66,8 @@ void viewer_wake(void)
 static void move(int64_t bytes)
 {
     struct view_settings *settings = &viewer.settings;
+    if (settings->automatic)
+        settings->physical = viewer.shown;
     uint64_t at = settings->physical + (uint64_t)bytes;
 
     settings->automatic = false;
@@ -213,19 +216,25 @@ static void serial_show(void)
     text_free(&text);
 }
 
+static void picture_show(void)
+{
+    status_show();
+    console_terminal_cells(CONSOLE_VIEWER, viewer.grid.cells, viewer.grid.rows, viewer.grid.columns,
+                           viewer.safe ? safe_colours : NULL);
+}
+
 static void frame_show(void)
 {
-    struct usage *usage = usage_gather();
+    struct usage *usage = usage_gather(viewer.settings.virtual, viewer.settings.pid);
 
     if (usage == NULL)
         return;
     process_choose(usage);
     if (viewer.grid.cells != NULL && console_terminal_visible(CONSOLE_VIEWER)) {
+        viewer.shown = view_physical_start(usage, &viewer.settings);
         view_draw(usage, &viewer.settings, &viewer.grid);
         difference_show();
-        status_show();
-        console_terminal_cells(CONSOLE_VIEWER, viewer.grid.cells, viewer.grid.rows, viewer.grid.columns,
-                               viewer.safe ? safe_colours : NULL);
+        picture_show();
     }
     usage_free(usage);
     if (viewer.serial)
@@ -254,6 +263,8 @@ static void viewer_run(void *nothing)
         if (!viewer.frozen || viewer.step) {
             frame_show();
             viewer.step = false;
+        } else if (viewer.grid.cells != NULL) {
+            picture_show(); /* the same, but a key may have changed its colours */
         }
         uint64_t end = clock_now(), rest = (end - start) * REST;
         due = end + (rest > FRAME_TIME ? rest : FRAME_TIME);

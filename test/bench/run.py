@@ -3,7 +3,7 @@
 and the aim.
 
 Guest time goes by instructions, 64 ns each, and the TSC counts nanoseconds of it: a difference of two
-readings over 64 is the exact number of instructions between them, the same at every run. Timer interrupts,
+readings over 64 is the exact number of instructions between them, however busy the host is. Timer interrupts,
 too, come 64 times as often per instruction as they would at one nanosecond; medians leave them out, and
 --exact does without them, at the price of firmware that takes half a minute. REP string instructions count
 once an iteration, so the processor is one without ERMS and FSRM, for which kernels clear and copy in 64-bit
@@ -26,6 +26,7 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, "test/bench")]
 sys.dont_write_bytecode = True
 
 import functions  # noqa: E402
+import processors  # noqa: E402
 import reference  # noqa: E402
 from esp.boot import Boot, Run, Stdio, log_tail  # noqa: E402
 from esp.cpio import Writer  # noqa: E402
@@ -198,6 +199,7 @@ def main() -> int:
     add("--linux-options", metavar="WORDS", default=LINUX_LEAN, help=f"default: {LINUX_LEAN}")
     add("--json", metavar="FILE", help="write the figures there as well")
     add("--functions", action="store_true", help="one operation's instructions, by function of the kernel")
+    add("--processors", action="store_true", help="what a second processor brings, by the wall clock")
     add("--guard", action="store_true", help="only hold the limits of the test suite")
     add("names", nargs="*", metavar="OPERATION", help="only these, by the table's first column")
     options = parser.parse_args()
@@ -207,6 +209,8 @@ def main() -> int:
         if name not in known:
             parser.error(f"no operation {name!r}: there are {', '.join(known)}")
     try:
+        if options.processors:
+            return processors.report(options.build)
         if options.guard:
             return guard(options.build)
         if options.functions:

@@ -1,7 +1,7 @@
 """The boot matrix: every machine Quire is booted on by the tests, and what must come of it.
 
-Rows of the suites `boot` and `kernel` run with every change; those of `matrix`, rarer machines, when asked
-for."""
+Rows of the suites `boot`, `kernel` and `smp` run with every change; those of `matrix` and `smp-long`, rarer
+machines, when asked for."""
 
 from dataclasses import dataclass, field
 
@@ -40,6 +40,11 @@ def boots(name: str, suite: str = "boot", timeout: int = TIME_LIMIT, **changes) 
     """A row that boots to the end of the first process on the base machine with `changes`."""
     machine = {key: changes.pop(key) for key in list(changes) if key in Machine.__dataclass_fields__}
     return Row(name, suite, Machine(**machine), timeout=timeout, **changes)
+
+
+def processors(name: str, *log: str, suite: str = "smp", **changes) -> Row:
+    """A machine with several processors: what is logged of them."""
+    return boots(f"processors-{name}", suite, log=list(log), **{"memory": "512M", "display": [], **changes})
 
 
 def selftests(name: str, word: str = "selftest", status: int = 33, suite: str = "kernel", **changes) -> Row:
@@ -174,6 +179,33 @@ ROWS = [
     selftests("selftest-memory-8g", memory="8G"),
     selftests("selftest-four-processors", cpus=4, memory="512M"),
     selftests("selftest-racing", cpus=4, memory="512M", deterministic=False),
+    # Several processors: how many, how they are numbered, what firmware says of them
+    processors("8", "processors: 8 run\n", cpus=8),
+    processors("64", "processors: 64 run\n", cpus=64, suite="smp-long"),
+    processors("sockets", "processors: 8 run\n", cpus=8, topology="sockets=2,cores=2,threads=2"),
+    processors("sparse-ids", "processors: 6 run\n", cpus=6, topology="sockets=2,cores=3,threads=1"),
+    processors("empty-sockets", "processors: 2 run\n", cpus=2, topology="maxcpus=8"),
+    processors("fewer-wanted", "processors: 2 run\n", cpus=4, words="cpus=2"),
+    processors("one-wanted", "ACPI: 4 CPUs(?!(?s:.*)processors:)", cpus=4, words="cpus=1"),
+    processors("absent", "processors: the one with APIC id 192 does not answer; it is left out",
+               "processors: 3 run, not all answered\n", cpus=3, hostile="absent-processors=1"),
+    processors("no-low-memory", "processors: there is no memory below 1 MiB", cpus=4,
+               hostile="no-low-memory"),
+    processors("five-levels", "processors: 4 run\n", cpus=4, words="levels=5"),
+    processors("few-features", "processors: 4 run\n", cpus=4, words=f"nocpu={FEW_FEATURES}"),
+    processors("no-nx", "processors: 4 run\n", cpus=4, cpu="max,nx=off"),
+    processors("pc", "processors: 4 run\n", cpus=4, machine="pc", cpu="qemu64"),
+    processors("memory-64m", "processors: 4 run\n", cpus=4, memory="64M"),
+    processors("memory-8g", "processors: 4 run\n", cpus=4, memory="8G", suite="smp-long"),
+    processors("racing", "processors: 8 run\n", cpus=8, deterministic=False),
+    selftests("selftest-two-processors", cpus=2, memory="512M", suite="smp"),
+    selftests("selftest-two-racing", cpus=2, memory="512M", suite="smp", deterministic=False),
+    selftests("selftest-eight-racing", cpus=8, memory="512M", suite="smp-long", deterministic=False),
+    selftests("selftest-smp-few-features", cpus=4, words=f"nocpu={FEW_FEATURES}", memory="512M",
+              suite="smp-long"),
+    selftests("selftest-smp-five-levels", cpus=4, words="levels=5", memory="512M", suite="smp-long",
+              deterministic=False),
+    selftests("selftest-smp-memory-64m", cpus=4, memory="64M", suite="smp-long"),
     # Deliberate ends: each must tell what happened, where, and who was running
     crashes("panic", "deliberate, number 42", "at kernel/debug/panic_test.c:"),
     crashes("assertion",
@@ -182,7 +214,10 @@ ROWS = [
             whole=False),
     crashes("panic-in-log", "a sink fails"),
     crashes("lock-order",
-            'lock order: "test outer".*wanted at selftest_lock_order.*while holding "test inner"'),
+            'lock order: "test outer".*wanted at want_outer.*while holding "test inner".*taken at hold_inner',
+            r'holds lock "test inner" taken at hold_inner.*called from\n'
+            r".*#0 \w+ selftest_lock_order.*\n.*selftest_run",
+            r"backtrace:\n(.*\n)*?.*want_outer.*\n.*selftest_lock_order"),
     crashes("lock-twice", 'lock order: "test outer".*while holding "test outer"',
             'holds lock "test outer" taken at selftest_lock_twice'),
     crashes("lock-not-held", 'lock "test outer" is released by the CPU that holds it'),
@@ -236,11 +271,11 @@ ROWS = [
     *[boots(f"cpu-{model.lower()}", "matrix", cpu=model) for model in PROCESSORS],
     boots("cpu-five-levels-8g", "matrix", words="levels=5", memory="8G"),
     boots("cpu-five-levels-512g", "matrix", words="levels=5", memory="512G"),
-    boots("processors-8", "matrix", cpus=8),
-    boots("processors-16", "matrix", cpus=16, memory="512M"),
-    boots("processors-64", "matrix", cpus=64, memory="1G", timeout=LONG_TIME_LIMIT),
-    boots("processors-128", "matrix", cpus=128, memory="1G", timeout=LONG_TIME_LIMIT),
-    boots("processors-255", "matrix", cpus=255, memory="2G", timeout=LONG_TIME_LIMIT),
+    processors("16", "processors: 16 run\n", cpus=16, suite="smp-long"),
+    processors("128", "processors: 128 run\n", cpus=128, suite="smp-long", memory="1G",
+               timeout=LONG_TIME_LIMIT),
+    processors("255", "processors: 255 run\n", cpus=255, suite="smp-long", memory="2G",
+               timeout=LONG_TIME_LIMIT),
     boots("numa", "matrix", cpus=4, memory="1G", extra=NUMA),
     *[boots(f"display-{device}", "matrix", display=display(device)) for device in DISPLAYS],
     boots("display-4k", "matrix", display=display("VGA,vgamem_mb=64,xres=3840,yres=2160")),

@@ -12,8 +12,10 @@ KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "c
         "[": "bracket_left", "]": "bracket_right"}
 SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "<": "comma", "_": "minus",
            '"': "apostrophe",
-           "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal"}
-KEY_TIME = 0.03
+           "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal",
+           "#": "3", "^": "6", "~": "grave_accent"}
+HOLD_TIME = 6  # milliseconds
+KEY_TIME = 0.012
 
 
 class Monitor:
@@ -40,7 +42,7 @@ class Monitor:
     def key(self, chord: str) -> None:
         """A key, or several held together: "ret", "alt-f2"."""
         keys = [{"type": "qcode", "data": name} for name in chord.split("-")]
-        self.command("send-key", keys=keys, **{"hold-time": 20})
+        self.command("send-key", keys=keys, **{"hold-time": HOLD_TIME})
         time.sleep(KEY_TIME)
 
     def type(self, text: str) -> None:

@@ -72,6 +72,10 @@ class Cell:
 class Screen:
     """The grid of characters in a picture."""
 
+    # What a row and a cell of pixels say: most are the same from one picture to the next.
+    _rows: dict[bytes, str] = {}
+    _cells: dict[bytes, Cell] = {}
+
     def __init__(self, picture: Picture, font: dict[bytes, str]):
         self._picture, self._font = picture, font
         scale = 1
@@ -85,18 +89,25 @@ class Screen:
         self._top = (picture.height - self.rows * 16 * scale) // 2
 
     def cell(self, row: int, column: int) -> Cell:
-        picture, scale = self._picture, self.scale
-        lines = []
-        for y in range(GLYPH_HEIGHT):
-            at = ((self._top + (row * 16 + y) * scale) * picture.width + self._left + column * 8 * scale) * 3
-            lines.append([picture.pixels[at + x * 3 * scale:at + x * 3 * scale + 3] for x in range(8)])
-        colours = sorted({pixel for line in lines for pixel in line})
+        scale, stride = self.scale, self._picture.width * 3
+        at = (self._top + row * 16 * scale) * stride + (self._left + column * 8 * scale) * 3
+        lines = [self._picture.pixels[at + y * scale * stride:at + y * scale * stride + 24 * scale]
+                 for y in range(GLYPH_HEIGHT)]
+        key = b"".join(lines)
+        found = self._cells.get(key)
+        if found is None:
+            found = self._cells[key] = self._decode(lines)
+        return found
+
+    def _decode(self, lines: list[bytes]) -> Cell:
+        step = 3 * self.scale
+        dots = [[line[x * step:x * step + 3] for x in range(GLYPH_WIDTH)] for line in lines]
+        colours = sorted({dot for line in dots for dot in line})
         if len(colours) == 1:
             colour = tuple(colours[0])
             return Cell(" ", colour, colour)
         for foreground, background in ((colours[0], colours[-1]), (colours[-1], colours[0])):
-            shape = bytes(sum((pixel == foreground) << (7 - x) for x, pixel in enumerate(line))
-                          for line in lines)
+            shape = bytes(sum((dot == foreground) << (7 - x) for x, dot in enumerate(line)) for line in dots)
             if shape in self._font and len(colours) == 2:
                 character = self._font[shape]
                 if character != "\u2588":
@@ -104,7 +115,14 @@ class Screen:
         return Cell("\ufffd", tuple(colours[-1]), tuple(colours[0]))
 
     def row(self, row: int) -> str:
-        return "".join(self.cell(row, column).character for column in range(self.columns)).rstrip()
+        height = 16 * self.scale * self._picture.width * 3
+        at = self._top * self._picture.width * 3 + row * height
+        key = self._picture.pixels[at:at + height]
+        found = self._rows.get(key)
+        if found is None:
+            text = "".join(self.cell(row, column).character for column in range(self.columns))
+            found = self._rows[key] = text.rstrip()
+        return found
 
     def text(self) -> str:
         return "\n".join(self.row(row) for row in range(self.rows))

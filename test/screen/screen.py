@@ -1,241 +1,301 @@
 """What is on the screen when someone sits before it: boots with a display, types, and reads the picture.
 
-usage: screen.py --build BUILD [--pictures FOLDER] [TEST...]
+usage: screen.py --build BUILD [--pictures FOLDER] [--group GROUP] [TEST...]
 
-The last line is "N passed, M failed"."""
+Each group of tests has one machine, of its own size. The last line is "N passed, M failed"."""
 
 import argparse
 import os
 import re
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-sys.path.insert(0, ROOT)
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from esp.boot import Boot, Run  # noqa: E402
-from esp.machine import Machine  # noqa: E402
-from monitor import Monitor  # noqa: E402
-from picture import Screen, read_font, read_ppm, write_png  # noqa: E402
+from machines import BOOT_PATIENCE, PROMPT, ROOT, Failed, ShownMachine, check  # noqa: E402
+from picture import read_font  # noqa: E402
 
-PATIENCE = 60
+sys.path.insert(0, ROOT)
+
+import conformance  # noqa: E402
+import viewing  # noqa: E402
+
 SHELL = "-- /bin/busybox sh"
 
 
-class Machined:
-    """A machine with a display that runs, and what it shows."""
-
-    def __init__(self, options: argparse.Namespace, words: str, display: str = "VGA", name: str = ""):
-        self._options, self._name = options, name
-        machine = Machine(deterministic=False, display=["-device", display])
-        self._run = Run(Boot(machine, os.path.join(options.build, "esp.img"), words))
-        self._machine = machine
-
-    def __enter__(self) -> "Machined":
-        self._run.__enter__()
-        socket = os.path.join(self._run.folder, "monitor")
-        self._machine.extra += ["-qmp", f"unix:{socket},server=on,wait=off"]
-        self._run.start()
-        self.monitor = Monitor(socket)
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self._run.__exit__(*exception)
-
-    def screen(self) -> Screen:
-        path = os.path.join(self._run.folder, "screen.ppm")
-        self.monitor.picture(path)
-        return Screen(read_ppm(path), self._options.font)
-
-    def keep(self, name: str) -> None:
-        """Keep a picture of the screen for people."""
-        if self._options.pictures:
-            path = os.path.join(self._run.folder, "screen.ppm")
-            self.monitor.picture(path)
-            write_png(read_ppm(path), os.path.join(self._options.pictures, f"{name}.png"))
-
-    def wait(self, pattern: str, seconds: float = PATIENCE) -> str:
-        """Wait until the screen's text matches; the text."""
-        deadline = time.monotonic() + seconds
-        text = ""
-        while time.monotonic() < deadline:
-            try:
-                text = self.screen().text()
-            except ValueError:
-                text = ""  # the display changes its mode
-            if re.search(pattern, text, re.MULTILINE):
-                return text
-            time.sleep(0.2)
-        raise AssertionError(f"the screen never showed {pattern!r}; it shows:\n{text}")
+def size_fits(machine: ShownMachine) -> None:
+    """The grid is as large as the picture has room for, glyphs larger on dense panels."""
+    text = machine.wait(PROMPT)
+    screen = machine.screen()
+    found = re.search(r"screen: (\d+)x(\d+) pixels of 32 bits, (\d+)x(\d+) characters", machine.log())
+    check(found, f"the log tells the screen's size:\n{text}")
+    check((int(found[3]), int(found[4])) == (screen.columns, screen.rows),
+          f"{found[0]}, but the picture holds {screen.columns}x{screen.rows}")
 
 
-def check(condition, what: str) -> None:
-    if not condition:
-        raise AssertionError(what)
+# A shell
 
 
-def resolutions(options: argparse.Namespace) -> None:
-    """The same text at every size, larger where there is room."""
-    for width, height, columns, rows in ((640, 480, 80, 30), (1024, 768, 128, 48), (1920, 1080, 240, 67)):
-        display = f"VGA,edid=on,xres={width},yres={height},vgamem_mb=64"
-        with Machined(options, SHELL, display) as machine:
-            text = machine.wait(r"^/ #")
-            screen = machine.screen()
-            found = re.search(r"screen: (\d+)x(\d+) pixels of 32 bits, (\d+)x(\d+) characters",
-                              text.replace("\n", ""))
-            check(found, f"{width}x{height}: the boot's first line is there:\n{text}")
-            check((int(found[3]), int(found[4])) == (screen.columns, screen.rows),
-                  f"{width}x{height}: {found[0]}, but the picture holds {screen.columns}x{screen.rows}")
+def typing(machine: ShownMachine) -> None:
+    machine.command("echo Hello, $((6*7))", r"^Hello, 42$")
+    machine.monitor.type("echo wrong")
+    machine.monitor.key("backspace")
+    machine.monitor.type("X; printf '\\033[31;44mred\\033[m'\n")
+    text = machine.wait(r"^wronX\nred")
+    row = next(i for i, line in enumerate(text.split("\n")) if line.startswith("red"))
+    cell = machine.screen().cell(row, 0)
+    check(cell.foreground == (0xAA, 0, 0) and cell.background == (0, 0, 0xAA), f"red on blue, not {cell}")
+    machine.monitor.type("sleep 100\n")
+    machine.monitor.key("ctrl-c")
+    machine.command("echo back", r"^back$")
 
 
-def typing(options: argparse.Namespace) -> None:
-    with Machined(options, SHELL) as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.type("echo Hello, $((6*7))\n")
-        machine.wait(r"^Hello, 42$")
-        machine.monitor.type("echo wrong")
-        machine.monitor.key("backspace")
-        machine.monitor.type("X; printf '\\033[31;44mred\\033[m'\n")
-        text = machine.wait(r"^wronX")
-        row = next(i for i, line in enumerate(text.split("\n")) if line.startswith("red"))
-        cell = machine.screen().cell(row, 0)
-        check(cell.foreground == (0xAA, 0, 0) and cell.background == (0, 0, 0xAA), f"red on blue, not {cell}")
-        machine.monitor.type("sleep 100\n")
-        machine.monitor.key("ctrl-c")
-        machine.monitor.type("echo back\n")
-        machine.wait(r"^back$")
-
-
-def layout(options: argparse.Namespace) -> None:
-    with Machined(options, f"keymap=de {SHELL}") as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.type("echo y")
-        for key in ("bracket_left", "apostrophe", "semicolon", "minus"):
-            machine.monitor.key(key)
-        machine.monitor.key("ret")
-        machine.wait("^z\u00fc\u00e4\u00f6\u00df$")
-
-
-def history(options: argparse.Namespace) -> None:
-    with Machined(options, SHELL) as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.type("for i in $(seq 200); do echo line-$i; done\n")
-        text = machine.wait(r"^line-200$")
-        check("line-101\n" not in text, "what scrolled off is not seen")
-        for _ in range(4):
-            machine.monitor.key("shift-pgup")
-        machine.wait(r"^line-101$")
+def history(machine: ShownMachine) -> None:
+    text = machine.command("for i in $(seq 200); do echo line-$i; done", r"^line-200$")
+    check("line-101\n" not in text, "what scrolled off is not seen")
+    for _ in range(4):
+        machine.monitor.key("shift-pgup")
+    machine.wait(r"^line-101$")
+    for _ in range(5):
         machine.monitor.key("shift-pgdn")
-        for _ in range(4):
-            machine.monitor.key("shift-pgdn")
-        machine.wait(r"^line-200$")
+    machine.wait(r"^line-200$")
 
 
-def terminals(options: argparse.Namespace) -> None:
-    """The log, the viewer and the shell, by Alt and a function key."""
-    with Machined(options, SHELL) as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.type("echo on the shell\n")
-        machine.wait(r"^on the shell$")
-        machine.monitor.key("alt-f2")
-        text = machine.wait(r"clock: TSC")
-        check("on the shell" not in text, "the log's terminal shows the log alone")
-        machine.monitor.key("alt-sysrq-m")
-        machine.wait(r"memory: \d+ pages of \d+ free")
-        machine.monitor.key("alt-sysrq-c")
-        machine.wait(r"memory check: 0 violations")
-        machine.keep("log")
-        machine.monitor.key("alt-f3")
-        machine.wait(r"PHYSICAL MEMORY +@\d+")
-        machine.keep("viewer")
-        machine.monitor.type("p")
-        machine.wait(r"PHYSICAL MEMORY, 4 KiB A CELL, BY owner")
-        machine.keep("viewer-physical")
-        machine.monitor.type("l")
-        machine.wait(r"BY permission")
-        machine.keep("viewer-permission")
-        machine.monitor.type("p")
-        machine.wait(r"PROCESSES: 1")
-        machine.keep("viewer-processes")
-        machine.monitor.type(" ")
-        machine.monitor.key("alt-f1")
-        machine.wait(r"^on the shell$")
+def terminals(machine: ShownMachine) -> None:
+    """Log and second shell, by Alt and a function key; what is typed goes to the terminal that is shown."""
+    machine.clear()
+    machine.command("echo on the first", r"^on the first$")
+    machine.monitor.key("alt-f2")
+    text = machine.wait(r"clock: TSC")
+    check("on the first" not in text, "the log's terminal shows the log alone")
+    machine.monitor.type("nobody reads this\n")
+    machine.keep("log")
+    machine.monitor.key("alt-f4")
+    machine.wait(PROMPT)
+    machine.command("echo on the second; tty", r"^on the second\n/dev/tty4$")
+    machine.monitor.type("sleep 100\n")
+    machine.monitor.key("ctrl-c")
+    machine.command("echo still here", r"^still here$")
+    machine.keep("second-shell")
+    machine.monitor.key("alt-f1")
+    text = machine.wait(r"^on the first$")
+    check("second" not in text and "nobody" not in text, "each terminal has its own text")
+    machine.command("echo first still here", r"^first still here$")
+    machine.monitor.key("alt-f4")
+    machine.command("exit", r"^\[the shell has ended: Enter starts another\]$")
+    machine.monitor.key("ret")
+    machine.command("echo another", r"^another$")
+    machine.monitor.key("alt-f1")
+    machine.wait(r"^first still here$")
 
 
-def viewer(options: argparse.Namespace) -> None:
-    """WeensyOS's page beside the shell: letters, and reverse video for what user mode may use."""
-    with Machined(options, f"viewer=split {SHELL}") as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.type("sleep 60 &\n")
-        text = machine.wait(r"VIRTUAL ADDRESS SPACE FOR 2 \(busybox\)")
-        machine.keep("split")
-        row = next(i for i, line in enumerate(text.split("\n")) if "0x400000" in line)
-        screen = machine.screen()
-        column = screen.row(row).index("0x400000") + 9
-        cell = screen.cell(row, column)
-        check(cell.character in "12" and cell.foreground == (0, 0, 0),
-              f"the first page in reverse, not {cell}")
-        check(re.search(r"[12]{8}", text), "pages of processes")
+def magic_keys(machine: ShownMachine) -> None:
+    machine.monitor.key("alt-sysrq-l")
+    machine.monitor.key("alt-sysrq-h")
+    machine.wait(r"Alt-SysRq: p processes")
+    machine.monitor.key("alt-sysrq-p")
+    machine.wait(r" 1  parent +0  threads 1  busybox")
+    machine.monitor.key("alt-sysrq-m")
+    machine.wait(r"memory: \d+ pages of \d+ free")
+    machine.monitor.key("alt-sysrq-c")
+    machine.wait(r"memory check: 0 violations")
+    machine.monitor.key("alt-f1")
+    machine.wait(PROMPT)
 
 
-def full_screen(options: argparse.Namespace) -> None:
-    """vi, less and top."""
-    with Machined(options, f"env.TERM=linux {SHELL}") as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.type("vi /tmp/a\n")
-        machine.wait(r"^- /tmp/a .*1/1")
-        machine.monitor.type("ihello\nworld\x1b")
-        machine.wait(r"^world$")
-        machine.keep("vi")
-        machine.monitor.type(":wq\n")
-        machine.monitor.type("cat /tmp/a /tmp/a\n")
-        machine.wait(r"^hello\nworld\nhello\nworld")
-        machine.monitor.type("seq 500 > /tmp/b; less /tmp/b\n")
-        machine.wait(r"^/tmp/b|\(END\)|^1\n2\n3")
-        machine.monitor.key("pgdn")
-        machine.wait(r"^50\n51")
-        machine.monitor.type("q")
-        machine.wait(r"^/ # $|^/ #$")
+def restart(machine: ShownMachine) -> None:
+    machine.monitor.key("ctrl-alt-delete")
+    deadline = time.monotonic() + 20
+    while "restart: Ctrl-Alt-Del" not in machine.log() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    check("restart: Ctrl-Alt-Del" in machine.log(), "the machine restarts by Ctrl-Alt-Del")
 
 
-def fault(options: argparse.Namespace) -> None:
-    """A panic is seen on the screen, whatever was shown before."""
-    with Machined(options, SHELL) as machine:
-        machine.wait(r"^/ #")
-        machine.monitor.key("alt-f3")
-        machine.wait(r"PHYSICAL MEMORY")
-        machine.monitor.key("alt-sysrq-x")
-        machine.wait(r"quire: panic: asked for by Alt-SysRq-x")
-        machine.keep("panic")
+# Programs that take the whole screen
 
 
-TESTS = [resolutions, typing, layout, history, terminals, viewer, full_screen, fault]
+def vi(machine: ShownMachine) -> None:
+    machine.clear()
+    machine.monitor.type("vi /tmp/a\n")
+    machine.wait(r"^- /tmp/a .*1/1")
+    machine.monitor.type("ihello\nwide world")
+    machine.wait(r"^hello\nwide world\n~")
+    machine.monitor.key("esc")
+    time.sleep(0.3)  # or vi takes it and the next key for one
+    machine.monitor.type("kx")
+    machine.wait(r"^hell\nwide world\n~")
+    machine.monitor.type("yyp:s/hell/help/\n")
+    machine.wait(r"^hell\nhelp\nwide world\n~")
+    machine.keep("vi")
+    machine.monitor.type("ZZ")
+    machine.wait(PROMPT)
+    machine.command("cat /tmp/a /tmp/a", r"^hell\nhelp\nwide world\nhell\nhelp\nwide world")
+
+
+def less(machine: ShownMachine) -> None:
+    rows = machine.screen().rows
+    machine.clear()
+    machine.monitor.type("seq 500 > /tmp/b; less /tmp/b\n")
+    machine.wait(rf"\A1\n2\n3\n(\d+\n)*{rows - 1}\n")
+    machine.monitor.key("pgdn")
+    machine.wait(rf"\A{rows}\n{rows + 1}\n")
+    machine.monitor.key("up")
+    machine.wait(rf"\A{rows - 1}\n{rows}\n")
+    machine.monitor.type("/^321\n")
+    machine.wait(r"\A321\n322\n")
+    machine.keep("less")
+    machine.monitor.type("q")
+    machine.wait(PROMPT)
+
+
+def top(machine: ShownMachine) -> None:
+    machine.monitor.type("top\n")
+    machine.wait(r"^\s*PID\s+PPID\s+USER.*\n(.*\n)*\s*1\s+0\s+\S+.*busybox sh")
+    machine.monitor.type("q")
+    machine.wait(PROMPT)
+
+
+# Dense panels
+
+
+def layout(machine: ShownMachine) -> None:
+    """A German keyboard: z and y change places, umlauts, and accents that wait for their letter."""
+    machine.monitor.type("echo y")
+    for key in ("bracket_left", "apostrophe", "semicolon", "minus"):
+        machine.monitor.key(key)
+    machine.monitor.type("=e")
+    machine.monitor.key("ret")
+    machine.wait("^z\u00fc\u00e4\u00f6\u00df\u00e9$")
+
+
+def scroll_cost(machine: ShownMachine) -> None:
+    """However much text goes by, no picture costs more than one write of the screen."""
+
+    def sent() -> dict[str, int]:
+        machine.monitor.type("cat ")
+        machine.monitor.key("shift-7")  # where / is on this keyboard
+        text = "proc", "sys", "quire", "screen"
+        for index, word in enumerate(text):
+            machine.monitor.type(word.translate(str.maketrans("yz", "zy")))
+            machine.monitor.key("shift-7" if index < len(text) - 1 else "ret")
+        shown = machine.wait(r"^bytes \d+$")
+        return {name: int(number) for name, number in re.findall(r"^(\w+) (\d+)$", shown, re.MULTILINE)}
+
+    machine.clear()
+    before = sent()
+    machine.clear()
+    machine.monitor.type("seq 3000")
+    machine.monitor.key("ret")
+    machine.wait(r"^3000$")
+    machine.clear()
+    after = sent()
+    pictures, cells = after["pictures"] - before["pictures"], after["cells"] - before["cells"]
+    whole = before["rows"] * before["columns"]
+    check(0 < pictures and cells <= pictures * whole,
+          f"{cells} cells in {pictures} pictures of {whole} cells")
+    check(cells < 60 * whole, f"3000 lines cost {cells / whole:.1f} writes of the screen")
+
+
+# Several processors
+
+
+def loud_processors(machine: ShownMachine) -> None:
+    """All CPUs write to the log and to the screen at once: every line is whole and comes once."""
+    machine.monitor.type("for c in a b c d; do (for i in $(seq 50); do echo log-$c-$i-end > /dev/kmsg; "
+                         "echo text-$c-$i-end; done) & done\n")
+    deadline = time.monotonic() + 20
+    while machine.log().count("-50-end\n") < 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for name in "abcd":
+        lines = re.findall(rf"\] log-{name}-(\d+)-end\n", machine.log())
+        check(lines == [str(i) for i in range(1, 51)], f"lines of {name} in the log: {lines}")
+    machine.monitor.key("alt-f2")
+    machine.wait_gone("PHYSICAL MEMORY")
+    text = machine.wait(r"log-[abcd]-50-end")
+    broken = [line for line in text.split("\n") if "log-" in line
+              and not re.fullmatch(r"\[ *\d+\.\d+\] log-[abcd]-\d+-end", line)]
+    check(not broken, f"lines are whole: {broken}")
+    machine.monitor.key("alt-f1")
+
+
+def panic_while_drawing(machine: ShownMachine) -> None:
+    """One CPU ends the machine while others write, and one draws the viewer: the report is on the screen."""
+    machine.monitor.key("alt-f1")
+    machine.monitor.type("for c in a b c; do (while true; do echo $c$c$c$c$c$c$c$c; done) & done\n")
+    time.sleep(0.3)
+    machine.monitor.key("alt-f3")
+    machine.wait(r"PHYSICAL MEMORY")
+    machine.monitor.key("alt-sysrq-x")
+    text = machine.wait(r"quire: panic: asked for by Alt-SysRq-x")
+    check(re.search(r"panic on CPU \d+: asked for", text), "it begins on the screen")
+    check("backtrace:" in text, "and has a backtrace")
+    machine.keep("panic")
+
+
+@dataclass
+class Group:
+    """One machine and what is tried on it."""
+
+    name: str
+    width: int
+    height: int
+    words: str
+    tests: list[Callable[[ShownMachine], None]]
+    cpus: int = 1
+
+
+GROUPS = [
+    Group("shell", 1920, 1080, SHELL, [size_fits, typing, history, terminals, magic_keys, restart]),
+    Group("programs", 640, 480, SHELL, [size_fits, conformance.sequences, vi, less, top]),
+    Group("viewer", 1024, 768, SHELL, [viewing.pages, viewing.lenses, viewing.zoom, viewing.moving,
+                                       viewing.freezing, viewing.differences, viewing.palette,
+                                       viewing.next_process]),
+    Group("dense", 3840, 2160, f"keymap=de {SHELL}", [size_fits, layout, scroll_cost]),
+    Group("processors", 1280, 800, f"viewer=split {SHELL}",
+          [size_fits, viewing.split, loud_processors, panic_while_drawing], cpus=4),
+]
+
+
+def run(test: Callable[[ShownMachine], None], machine: ShownMachine, name: str) -> bool:
+    began = time.monotonic()
+    try:
+        test(machine)
+    except Failed as error:
+        print(f"not ok {name}: {error}", flush=True)
+        return False
+    print(f"ok {name} ({time.monotonic() - began:.1f} s)", flush=True)
+    return True
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
     parser.add_argument("--pictures")
+    parser.add_argument("--group", action="append")
     parser.add_argument("tests", nargs="*")
     options = parser.parse_args()
     options.font = read_font(os.path.join(options.build, "kernel/device/font.psf"))
     if options.pictures:
         os.makedirs(options.pictures, exist_ok=True)
-    passed = failed = 0
-    for test in TESTS:
-        if options.tests and test.__name__ not in options.tests:
+    results = []
+    for group in GROUPS:
+        tests = [test for test in group.tests if not options.tests or test.__name__ in options.tests]
+        if not tests or (options.group and group.name not in options.group):
             continue
-        try:
-            test(options)
-            passed += 1
-            print(f"ok {test.__name__}", flush=True)
-        except AssertionError as error:
-            failed += 1
-            print(f"not ok {test.__name__}: {error}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
+        archive = conformance.archive() if conformance.sequences in tests else None
+        with ShownMachine(options, group.words, group.width, group.height, group.cpus, archive) as machine:
+            try:
+                machine.wait(PROMPT, BOOT_PATIENCE)
+            except Failed as error:
+                print(f"not ok {group.name}: {error}")
+                results += [False] * len(tests)
+                continue
+            results += [run(test, machine, f"{group.name}: {test.__name__}") for test in tests]
+    print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
+    return 0 if results and all(results) else 1
 
 
 if __name__ == "__main__":

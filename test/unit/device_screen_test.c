@@ -264,6 +264,65 @@ static void only_what_changed_is_sent(void **state)
     assert_int_equal(touched, 8 * 16);
 }
 
+/* Scroll by a line whose every cell differs from the one before it, as the terminals do: the ring turns. */
+static void scroll_one(unsigned number)
+{
+    grid.top = (grid.top + 1) % grid.lines;
+    for (unsigned column = 0; column < grid.columns; column++)
+        screen_row(&grid, grid.rows - 1)[column] = SCREEN_CELL('!' + (number + column) % 90, 0xffffff, 0);
+    memset(grid.dirty, true, sizeof(grid.dirty));
+    screen_changed();
+}
+
+static void a_scroll_costs_one_write_of_the_screen_at_most(void **state)
+{
+    struct screen_statistics before, after;
+
+    (void)state;
+    assert_int_equal(start_usual(640, 400), 0);
+    for (unsigned i = 0; i < 2 * grid.rows; i++)
+        scroll_one(i);
+    screen_update();
+    for (unsigned lines = 1; lines < 1000; lines *= 10) {
+        screen_statistics(&before);
+        for (unsigned i = 0; i < lines; i++)
+            scroll_one(100 + lines + i);
+        screen_update();
+        screen_statistics(&after);
+        assert_int_equal(after.pictures - before.pictures, 1);
+        assert_in_range(after.cells - before.cells, 1, grid.rows * grid.columns);
+        assert_in_range(after.bytes - before.bytes, 1, 640 * 400 * 4);
+        check_picture();
+    }
+    /* The same text again costs nothing. */
+    memset(grid.dirty, true, sizeof(grid.dirty));
+    screen_changed();
+    screen_update();
+    screen_statistics(&before);
+    assert_int_equal(after.cells, before.cells);
+}
+
+/* Whatever is in the framebuffer makes no difference to what is drawn: it is not read. */
+static void the_framebuffer_is_not_read(void **state)
+{
+    (void)state;
+    assert_int_equal(start_usual(640, 400), 0);
+    uint8_t *first = malloc(framebuffer.size);
+    for (unsigned round = 0; round < 2; round++) {
+        memset(pixels, round == 0 ? 0 : 0xa5, framebuffer.size);
+        for (unsigned i = 0; i < grid.rows; i++)
+            scroll_one(i + 1 + 20 * round);
+        screen_update();
+        for (unsigned i = 0; i < grid.rows; i++)
+            scroll_one(i + 47);
+        screen_update();
+        if (round == 0)
+            memcpy(first, pixels, framebuffer.size);
+    }
+    assert_memory_equal(first, pixels, framebuffer.size);
+    free(first);
+}
+
 static void two_grids_side_by_side(void **state)
 {
     (void)state;
@@ -291,6 +350,8 @@ int main(void)
         cmocka_unit_test(unusable_framebuffers_are_refused),
         cmocka_unit_test(the_cursor_is_drawn_and_taken_away),
         cmocka_unit_test(only_what_changed_is_sent),
+        cmocka_unit_test(a_scroll_costs_one_write_of_the_screen_at_most),
+        cmocka_unit_test(the_framebuffer_is_not_read),
         cmocka_unit_test(two_grids_side_by_side),
     };
 

@@ -316,6 +316,8 @@ bool user_range(vaddr_t address, uint64_t size)
 uint64_t fake_now;
 char fake_console_text[FAKE_OUTPUT_SIZE];
 size_t fake_console_size;
+char fake_second_text[FAKE_OUTPUT_SIZE];
+size_t fake_second_size;
 char fake_serial_text[4][FAKE_OUTPUT_SIZE];
 size_t fake_serial_size[4];
 
@@ -341,10 +343,22 @@ void console_write(const char *text, size_t size)
     fake_console_size += size;
 }
 
+void console_terminal_write(enum console_terminal terminal, const char *text, size_t size)
+{
+    REQUIRE(terminal == CONSOLE_SECOND, "the other consoles have writers of their own");
+    REQUIRE(fake_second_size + size <= FAKE_OUTPUT_SIZE, "the second console's text fits");
+    memcpy(fake_second_text + fake_second_size, text, size);
+    fake_second_size += size;
+}
+
+/* Only the second console has a screen. */
 bool console_terminal_size(enum console_terminal terminal, unsigned *rows, unsigned *columns)
 {
-    (void)terminal, (void)rows, (void)columns;
-    return false;
+    if (terminal != CONSOLE_SECOND)
+        return false;
+    *rows = 30;
+    *columns = 100;
+    return true;
 }
 
 size_t console_take_reply(enum console_terminal terminal, char *to)
@@ -435,6 +449,11 @@ void signal_send_process(struct process *to, const struct signal_info *info)
     fake_signal = info->signal;
 }
 
+void signal_block(signal_set mask)
+{
+    thread.signals.blocked = mask;
+}
+
 int process_each(int (*visit)(struct process *process, void *context), void *context)
 {
     REQUIRE(spinlocks_held == 0, "the process tree's lock comes first");
@@ -509,6 +528,7 @@ void fakes_begin(void)
     fake_interrupted = false;
     fake_signal = 0;
     fake_console_size = 0;
+    fake_second_size = 0;
     memset(fake_serial_size, 0, sizeof(fake_serial_size));
     fake_log[0] = '\0';
     REQUIRE(tree_start() == 0, "the tree starts");

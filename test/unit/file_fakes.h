@@ -45,6 +45,8 @@ extern bool fake_interrupted;
 #define FAKE_OUTPUT_SIZE 65536
 extern char fake_console_text[FAKE_OUTPUT_SIZE];
 extern size_t fake_console_size;
+extern char fake_second_text[FAKE_OUTPUT_SIZE]; /* on the second console */
+extern size_t fake_second_size;
 extern char fake_serial_text[4][FAKE_OUTPUT_SIZE];
 extern size_t fake_serial_size[4];
 

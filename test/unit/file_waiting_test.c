@@ -339,6 +339,72 @@ static void the_console_answers_ioctls(void **state)
     assert_int_equal(sys_lseek(console, 0, 0), -ESPIPE);
 }
 
+static void type_on_the_second(void)
+{
+    console_input(CONSOLE_SHELL, (const uint8_t *)"here\r", 5);
+    console_input(CONSOLE_SECOND, (const uint8_t *)"there\r", 6);
+}
+
+static void terminals_are_apart(void **state)
+{
+    struct termios *settings = (struct termios *)buffer;
+    int second = (int)sys_open(fake_string("/dev/tty4"), O_RDWR, 0);
+
+    (void)state;
+    assert_true(second >= 0);
+    fake_sleep = type_on_the_second;
+    assert_int_equal(sys_read(second, USER(buffer), 100), 6);
+    assert_memory_equal(buffer, "there\n", 6);
+    assert_int_equal(sys_read(console, USER(buffer), 100), 5);
+    assert_memory_equal(buffer, "here\n", 5);
+    assert_memory_equal(fake_console_text, "here\r\n", 6);
+    assert_memory_equal(fake_second_text, "there\r\n", 7);
+    assert_int_equal(sys_write(second, fake_string("x\n"), 2), 2);
+    assert_memory_equal(fake_second_text + 7, "x\r\n", 3);
+    assert_int_equal(fake_console_size, 6);
+
+    /* Settings and size, too. */
+    assert_int_equal(sys_ioctl(second, TCGETS, (uintptr_t)buffer), 0);
+    settings->c_lflag &= ~(unsigned)ECHO;
+    assert_int_equal(sys_ioctl(second, TCSETS, (uintptr_t)buffer), 0);
+    assert_int_equal(sys_ioctl(console, TCGETS, (uintptr_t)buffer), 0);
+    assert_true(settings->c_lflag & ECHO);
+    assert_int_equal(sys_ioctl(second, TIOCGWINSZ, (uintptr_t)buffer), 0);
+    assert_int_equal(*(unsigned short *)buffer, 30);
+}
+
+static void a_session_has_one_terminal(void **state)
+{
+    struct process *process = current_process();
+    int second = (int)sys_open(fake_string("/dev/tty4"), O_RDWR | O_NOCTTY, 0);
+
+    (void)state;
+    /* The first session's is the console. */
+    assert_int_equal(sys_ioctl(second, TIOCSCTTY, 0), -EPERM);
+    int controlling = (int)sys_open(fake_string("/dev/tty"), O_RDWR, 0);
+    assert_int_equal(sys_ioctl(controlling, TIOCGSID, (uintptr_t)buffer), 0);
+    assert_int_equal(*(int *)buffer, 1);
+
+    /* One that has left its session has none, until it takes one; not one that is in use. */
+    process->pid = process->session = process->group = 7;
+    assert_int_equal(sys_open(fake_string("/dev/tty"), O_RDWR, 0), -ENXIO);
+    assert_int_equal(sys_ioctl(second, TIOCSCTTY, 0), 0);
+    assert_int_equal(sys_ioctl(second, TIOCGPGRP, (uintptr_t)buffer), 0);
+    assert_int_equal(*(int *)buffer, 7);
+    controlling = (int)sys_open(fake_string("/dev/tty"), O_RDWR, 0);
+    assert_int_equal(sys_write(controlling, fake_string("7"), 1), 1);
+    assert_int_equal(fake_second_size, 1);
+    assert_int_equal(sys_ioctl(second, TIOCNOTTY, 0), 0);
+    assert_int_equal(sys_open(fake_string("/dev/tty"), O_RDWR, 0), -ENXIO);
+    assert_int_equal(sys_ioctl(second, TIOCNOTTY, 0), -ENOTTY);
+
+    /* A leader's first terminal that it opens becomes its own. */
+    assert_true(sys_open(fake_string("/dev/tty4"), O_RDWR, 0) >= 0);
+    assert_true(sys_open(fake_string("/dev/tty"), O_RDWR, 0) >= 0);
+    assert_int_equal(sys_ioctl(second, TIOCNOTTY, 0), 0);
+    process->pid = process->session = process->group = 1;
+}
+
 /* --- the serial streams --- */
 
 static void end_the_stream(void)
@@ -406,6 +472,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_console_interrupts, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(raw_reads_obey_min_and_time, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(the_console_answers_ioctls, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(terminals_are_apart, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(a_session_has_one_terminal, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(streams_are_framed, setup, fakes_teardown),
         cmocka_unit_test(unknown_escapes_are_dropped),
     };

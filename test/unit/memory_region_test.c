@@ -73,7 +73,7 @@ static void world_start(struct world *world)
     memset(world, 0, sizeof(*world));
     RB_INIT(&world->tree);
     for (unsigned i = 0; i < BACKINGS; i++)
-        backings[i] = (struct backing){&operations, 1, false, 0};
+        backings[i] = (struct backing){.operations = &operations, .references = 1};
     fail_at = 0;
 }
 

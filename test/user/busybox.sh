@@ -57,6 +57,8 @@ expect sort 'a
 b
 c' 'busybox printf "c\na\nb\n" | busybox sort'
 expect checksum 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  -' 'busybox sha256sum </dev/null'
+expect processes 1 'busybox ps -o pid | busybox grep -c "^ *$$\$"'
+expect own-arguments 'busybox,cat,/proc/self/cmdline,' 'busybox cat /proc/self/cmdline | busybox tr "\0" ,'
 expect archive 'inside' 'busybox mkdir k; echo inside >k/f; busybox tar cf k.tar k; busybox rm -r k; busybox tar xf k.tar; busybox cat k/f'
 expect compress 'same' 'busybox seq 20000 >g; busybox gzip -c g | busybox gunzip -c | busybox cmp - g && echo same'
 expect find-files 3 'busybox mkdir n; busybox touch n/1 n/2 n/3; busybox find n -type f | busybox wc -l | busybox tr -d " "'

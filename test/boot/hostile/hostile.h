@@ -46,8 +46,10 @@ struct mischief {
     bool graphics_unstarted; /* graphics-unstarted: QueryMode answers EFI_NOT_STARTED until SetMode */
     bool
         fail_every_allocation; /* fail-every-allocation: start the loader again and again, its next AllocatePages failing each time */
-    uint32_t refuse_exit;     /* refuse-exit=N: the first N ExitBootServices fail */
-    uint32_t small_map;       /* small-map=N: the first N GetMemoryMap with a buffer want a larger one */
+    uint32_t refuse_exit; /* refuse-exit=N: the first N ExitBootServices fail */
+    uint32_t small_map;   /* small-map=N: the first N GetMemoryMap with a buffer want a larger one */
+    uint32_t
+        absent_processors;    /* absent-processors=N: the MADT has N enabled processors more than there are */
     uint32_t fail_allocation; /* fail-allocation=N: the loader's N-th AllocatePages fails */
 };
 
@@ -64,6 +66,7 @@ EFI_IMAGE_ENTRY_POINT hostile_image_entry(const EFI_LOADED_IMAGE *image);
 void hostile_memory_map(void);
 void hostile_allocation(void);
 void hostile_configuration(void);
+void hostile_processors(void); /* before the tables are hidden */
 void hostile_graphics(void);
 
 /* This image runs from now on: its own allocations count, and the one of that number (from 1; 0: none) fails. */

@@ -46,6 +46,7 @@ static const struct {
 } numbers[] = {
     {"refuse-exit=", &mischief.refuse_exit},
     {"small-map=", &mischief.small_map},
+    {"absent-processors=", &mischief.absent_processors},
     {"fail-allocation=", &mischief.fail_allocation},
 };
 
@@ -233,6 +234,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE self, EFI_SYSTEM_TABLE *system)
     EFI_DEVICE_PATH *path = file_path(own->DeviceHandle, loader_name, sizeof(loader_name));
     hostile_five_levels();
     hostile_protection();
+    hostile_processors();
     hostile_configuration();
     hostile_graphics();
     hostile_memory_map();
