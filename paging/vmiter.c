@@ -19,20 +19,33 @@ void vmiter_init(struct vmiter *it, struct paging *paging, vaddr_t va)
     vmiter_find(it, va);
 }
 
-void vmiter_descend(struct vmiter *it)
+/* Follow tables down; `direct` is not 0 when that is where they all are, which saves asking for each. */
+static inline void descend(struct vmiter *it, uint64_t direct)
 {
     unsigned level = it->level, shift = PAGE_SHIFT + 9 * (level - 1);
-    uint64_t above = it->above;
+    uint64_t va = it->va, all = UINT64_MAX, any = 0;
     pte_t *at = it->entry, entry;
     while (pte_is_table(entry = pte_read(at), level)) {
-        above = perm_below(above, entry);
+        all &= entry;
+        any |= entry;
         level--;
         shift -= 9;
-        at = table_entries(it->paging, table_address(entry)) + (it->va >> shift & (PAGING_TABLE_ENTRIES - 1));
+        pte_t *entries = direct != 0 ? (pte_t *)(uintptr_t)(direct + table_address(entry))
+                                     : table_entries(it->paging, table_address(entry));
+        at = entries + (va >> shift & (PAGING_TABLE_ENTRIES - 1));
     }
     it->entry = at;
-    it->above = above;
+    /* perm_below() of one after the other. */
+    it->above = (it->above & (all | PTE_NX)) | (any & PTE_NX);
     it->level = (uint8_t)level;
+}
+
+void vmiter_descend(struct vmiter *it)
+{
+    if (it->paging->direct != 0)
+        descend(it, it->paging->direct);
+    else
+        descend(it, 0);
 }
 
 void vmiter_find(struct vmiter *it, vaddr_t va)

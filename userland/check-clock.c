@@ -1,6 +1,8 @@
 /* The clocks: never backwards, seen alike through every call, and moving. */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <time.h>
@@ -57,6 +59,42 @@ static void through_every_call(void)
     check_that(clock_read(CLOCK_BOOTTIME) >= fine, "the machine runs for less time than its clock");
 }
 
+static int64_t clock_called(clockid_t clock)
+{
+    struct timespec time = {0};
+    check_result("clock_gettime, called", system_call(SYS_clock_gettime, clock, &time), 0);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+/* The library may tell the time without a call (the vDSO): it must be the kernel's. */
+static void library_agrees_with_the_kernel(void)
+{
+    static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME};
+
+    for (int i = 0; i < 300; i++) {
+        clockid_t clock = clocks[i % 3];
+        int64_t before = clock_called(clock), here = clock_read(clock), after = clock_called(clock);
+        check_that(before <= here && here <= after, "clock %d: %lld is not between %lld and %lld", clock,
+                   (long long)here, (long long)before, (long long)after);
+    }
+    check_that(check_on_linux || getauxval(AT_SYSINFO_EHDR) != 0, "there is no vDSO");
+}
+
+static void vdso_write(const void *at)
+{
+    *(volatile char *)(uintptr_t)at = 1;
+}
+
+/* Neither its code nor the kernel's page below it can be changed. */
+static void vdso_is_read_only(void)
+{
+    unsigned long code = getauxval(AT_SYSINFO_EHDR);
+    if (code == 0)
+        return;
+    check_dies("writing the vDSO", SIGSEGV, vdso_write, (const void *)(code + 8));
+    check_dies("writing the page below it", SIGSEGV, vdso_write, (const void *)(code - 8));
+}
+
 static void nonsense(void)
 {
     struct timespec time;
@@ -86,6 +124,8 @@ int main(void)
     never_backwards(CLOCK_REALTIME);
     through_every_call();
     computing_takes_time();
+    library_agrees_with_the_kernel();
+    vdso_is_read_only();
     nonsense();
     return check_verdict();
 }

@@ -32,7 +32,7 @@ OPERATIONS = [
               "ToaruOS 3144, xv6 11196"),
     Operation("pipe-64k", "pipe, 64 KiB written and read", 218436, 43161, 22000),
     Operation("fork", "fork, exit, wait: small", 197004, 104739, 35000,
-              "ToaruOS 186323, xv6 2018078", 130000),
+              "ToaruOS 186323, xv6 2018078", 50000),
     Operation("fork-64m", "fork, exit, wait: 64 MiB dirty", 6769806, 6481120, 1500000),
     Operation("exec", "fork, exec, exit, wait", 439259, 250040, 80000, "ToaruOS 384435, xv6 4130500"),
     Operation("fault", "anonymous fault, a page of 4 KiB", 6939, 3350, 1100, "xv6 4659, Chickadee 16754"),
