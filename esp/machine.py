@@ -9,12 +9,13 @@ import shutil
 from dataclasses import dataclass, field
 
 OVMF = "/usr/share/OVMF"
-# Virtual time goes by instructions (1 << 6 ns each), so every run is identical to the last; idle time is
-# skipped. It costs nothing. A smaller shift makes OVMF's delays, which are virtual time, many instructions
-# long.
+# Virtual time goes by instructions (1 << 6 ns each), so runs do not depend on how busy this machine is; idle
+# time is skipped. It costs nothing. A smaller shift makes OVMF's delays, which are virtual time, many
+# instructions long.
 DETERMINISTIC = ["-icount", "shift=6,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
-# By instructions, QEMU lets one processor run until a timer of the machine is due, up to two seconds when nothing
-# else has one: who spins for another one's answer does so for that long. This device does nothing, regularly.
+# By instructions, QEMU lets one processor run until a timer of the machine is due, up to two seconds when
+# nothing else has one: who spins for another one's answer does so for that long. This device does nothing,
+# regularly.
 TURN = 10000  # microseconds of virtual time, for all processors together
 TURNS = ["-netdev", "hubport,id=turns,hubid=0", "-object", "filter-buffer,id=turn,netdev=turns,interval={}"]
 DEBUG_EXIT_PORT = 0xF4

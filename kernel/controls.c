@@ -6,6 +6,7 @@
 #include "kernel/device/screen.h"
 #include "kernel/file/proc_sys.h"
 #include "kernel/lib/format.h"
+#include "kernel/lock_report.h"
 #include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
@@ -94,6 +95,7 @@ void controls_register(void)
         {.name = "screen", .read = screen_read},
         {.name = "memory_free", .read = memory_free_read},
         {.name = "fail_frame", .read = fail_frame_read, .write = fail_frame_write},
+        {.name = "lock_times", .read = lock_report_read, .write = lock_report_write},
         {.name = "fail_heap", .read = fail_heap_read, .write = fail_heap_write},
     };
     for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

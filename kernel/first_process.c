@@ -14,6 +14,7 @@
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
+#include "kernel/lock_report.h"
 #include "kernel/memory/failure.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/heap.h"
@@ -44,6 +45,7 @@ _Noreturn static void machine_leave(uint8_t debug_exit_value)
 
 static void machine_end(int status)
 {
+    lock_report_log();
     if (status & 0x7f)
         log_info("quire: exit signal %d", status & 0x7f);
     else
@@ -124,6 +126,7 @@ static void selftests_run(void)
 {
     static const struct selftest_ground memory = {memory_note, memory_difference};
     unsigned failed = selftest_run(option_value("selftest"), &memory);
+    lock_report_log();
     machine_leave(failed == 0 ? POWER_EXIT_SUCCESS : POWER_EXIT_FAILED);
 }
 
@@ -197,6 +200,7 @@ static void start(void *argument)
     const struct boot_info *boot = argument;
 
     controls_register();
+    lock_report_start();
     files_begin(boot);
     if (option_present("selftest"))
         selftests_run();

@@ -11,6 +11,7 @@
 #include "kernel/first_process.h"
 #include "kernel/keys.h"
 #include "kernel/lib/options.h"
+#include "kernel/lock_report.h"
 #include "kernel/machine.h"
 #include "kernel/memory/firmware_reset.h"
 #include "kernel/memory/frame.h"
@@ -23,6 +24,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/processors.h"
 #include "kernel/screen_refresh.h"
+#include "kernel/vdso/vdso.h"
 #include "kernel/view/viewer.h"
 #include "syscalls/syscall.h"
 
@@ -65,7 +67,9 @@ _Noreturn void kernel_main(paddr_t boot_info)
     process_faults_start();
     futex_start();
     syscall_start();
+    lock_report_start();
     processors_start(boot);
+    vdso_start();
     viewer_start();
     keys_start();
     first_process_prepare(boot);

@@ -42,6 +42,7 @@ struct paging_ops {
 struct paging {
     const struct paging_ops *ops;
     void *context;
+    uint64_t direct; /* every table page is found at this address + its own; 0: ask table_pointer() */
     paddr_t root;
     uint8_t levels;         /* 4 or 5 */
     uint8_t physical_width; /* CPUID.80000008H:EAX[7:0], at most 52: bits above it are reserved in entries */
@@ -74,7 +75,12 @@ int must_check paging_init(struct paging *paging);
 void paging_free(struct paging *paging, unsigned first, unsigned last);
 
 /* Canonical for this number of levels (SDM vol. 1, 3.3.7.1). */
-bool paging_canonical(const struct paging *paging, vaddr_t va);
+static inline bool paging_canonical(const struct paging *paging, vaddr_t va)
+{
+    /* Everything from the top index bit up is equal. */
+    uint64_t sign = UINT64_MAX << (PAGE_SHIFT + 9 * paging->levels - 1);
+    return (va & sign) == 0 || (va & sign) == sign;
+}
 
 /* Map [va, va+size) to [pa, pa+size) with `perm`, all three page-aligned, using leaves as large as alignment, `pages_1g`, `largest`
  * (PAGE_SIZE, PAGE_2M or PAGE_1G) and tables that exist already allow. All or nothing: no leaf is written before every table is made

@@ -17,13 +17,6 @@ int paging_init(struct paging *paging)
     return paging->root == PADDR_NONE ? -ENOMEM : 0;
 }
 
-bool paging_canonical(const struct paging *paging, vaddr_t va)
-{
-    /* Everything from the top index bit up is equal. */
-    uint64_t sign = UINT64_MAX << (PAGE_SHIFT + 9 * paging->levels - 1);
-    return (va & sign) == 0 || (va & sign) == sign;
-}
-
 vaddr_t table_index_va(const struct paging *paging, vaddr_t va, unsigned level, unsigned index)
 {
     va += index * PAGING_SPAN(level);

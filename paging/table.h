@@ -7,6 +7,8 @@
 /* The entries of the table page at `table`. */
 static inline pte_t *table_entries(const struct paging *paging, paddr_t table)
 {
+    if (paging->direct != 0)
+        return (pte_t *)(uintptr_t)(paging->direct + table);
     return paging->ops->table_pointer(paging->context, table);
 }
 

@@ -21,12 +21,18 @@ void vmiter_init(struct vmiter *it, struct paging *paging, vaddr_t va)
 
 void vmiter_descend(struct vmiter *it)
 {
-    pte_t entry;
-    while (pte_is_table(entry = pte_read(it->entry), it->level)) {
-        it->above = perm_below(it->above, entry);
-        it->level--;
-        it->entry = table_entries(it->paging, table_address(entry)) + PAGEINDEX(it->va, it->level);
+    unsigned level = it->level, shift = PAGE_SHIFT + 9 * (level - 1);
+    uint64_t above = it->above;
+    pte_t *at = it->entry, entry;
+    while (pte_is_table(entry = pte_read(at), level)) {
+        above = perm_below(above, entry);
+        level--;
+        shift -= 9;
+        at = table_entries(it->paging, table_address(entry)) + (it->va >> shift & (PAGING_TABLE_ENTRIES - 1));
     }
+    it->entry = at;
+    it->above = above;
+    it->level = (uint8_t)level;
 }
 
 void vmiter_find(struct vmiter *it, vaddr_t va)

@@ -34,8 +34,8 @@ static void durations(void)
         int64_t start = now();
         check_result("nanosleep", sleep_for(times[i]), 0);
         int64_t slept = now() - start;
-        check_that(slept >= times[i] && slept < times[i] + LATE, "%ld ns of sleep took %ld ns", times[i],
-                   slept);
+        check_that(slept >= times[i] && (check_time_is_hosts || slept < times[i] + LATE),
+                   "%ld ns of sleep took %ld ns", times[i], slept);
     }
 }
 
@@ -45,12 +45,12 @@ static void absolute_times(void)
     struct timespec until = {.tv_sec = wake / SECOND, .tv_nsec = wake % SECOND};
     check_result("clock_nanosleep until",
                  system_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL), 0);
-    check_that(now() >= wake && now() < wake + LATE, "slept until %ld instead of %ld", now() - start,
-               wake - start);
+    check_that(now() >= wake && (check_time_is_hosts || now() < wake + LATE),
+               "slept until %ld instead of %ld", now() - start, wake - start);
     start = now();
     check_result("clock_nanosleep until what has passed",
                  system_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL), 0);
-    check_that(now() - start < LATE, "that took %ld ns", now() - start);
+    check_that(check_time_is_hosts || now() - start < LATE, "that took %ld ns", now() - start);
     struct timespec shortly = {.tv_nsec = 2 * MILLISECOND};
     check_result("clock_nanosleep by the wall clock",
                  system_call(SYS_clock_nanosleep, CLOCK_REALTIME, 0, &shortly, NULL), 0);
@@ -74,7 +74,8 @@ static void order(void)
     char letters[5] = {0};
     for (int i = 0; i < 4; i++)
         check_that(read(ends[0], &letters[i], 1) == 1, "sleeper %d did not report", i);
-    check_that(strcmp(letters, "bdac") == 0, "the sleepers woke in the order %s instead of bdac", letters);
+    check_that(check_time_is_hosts || strcmp(letters, "bdac") == 0,
+               "the sleepers woke in the order %s instead of bdac", letters);
     while (wait(NULL) > 0)
         continue;
     close(ends[0]);

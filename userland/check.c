@@ -4,10 +4,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_SIZE         512
@@ -18,7 +20,9 @@
 #define CPUID_HYPERVISOR_BIT  (1u << 31) /* leaf 1, ECX: reserved for hypervisors by Intel and AMD */
 #define CPUID_HYPERVISOR_LEAF 0x40000000u
 
-bool check_on_linux;
+#define HOST_PATIENCE         10
+
+bool check_on_linux, check_time_is_hosts;
 
 static const char *check_program;
 static int check_count, check_failures;
@@ -26,7 +30,9 @@ static int check_count, check_failures;
 void check_begin(const char *program)
 {
     const char *kernel = getenv("CHECK_KERNEL");
+    const char *time = getenv("CHECK_TIME");
     check_on_linux = kernel != NULL && strcmp(kernel, "linux") == 0;
+    check_time_is_hosts = time != NULL && strcmp(time, "host") == 0;
     check_program = program;
 }
 
@@ -173,6 +179,13 @@ bool check_cpu_is_emulated(void)
 int check_stack_fault_signal(void)
 {
     return check_cpu_is_emulated() ? SIGSEGV : SIGBUS;
+}
+
+void check_nap(long nanoseconds)
+{
+    int64_t wanted = (int64_t)nanoseconds * (check_time_is_hosts ? HOST_PATIENCE : 1);
+    struct timespec time = {wanted / 1000000000, wanted % 1000000000};
+    nanosleep(&time, NULL);
 }
 
 void check_yield(int times)

@@ -16,6 +16,10 @@
  * answers that differ by design. */
 extern bool check_on_linux;
 
+/* Time is the host's, which other work of it takes away from this machine (CHECK_TIME=host in the environment): nobody is held to how long
+ * something takes, or to who is first. */
+extern bool check_time_is_hosts;
+
 void check_begin(const char *program);
 int check_verdict(void);
 
@@ -56,6 +60,9 @@ bool check_cpu_is_emulated(void);
 /* The signal of a non-canonical address used through rsp or rbp: SIGBUS, as Linux has it for a stack fault; the emulated CPU
  * raises a general-protection fault instead. */
 int check_stack_fault_signal(void);
+
+/* Sleep so that others get to where they sleep or spin: for so many nanoseconds, and longer when time is the host's. */
+void check_nap(long nanoseconds);
 
 /* Hand the CPU to others so often. */
 void check_yield(int times);

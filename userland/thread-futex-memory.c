@@ -35,12 +35,6 @@ static long futex(word *at, int operation, uint32_t value, const void *timeout, 
     return result < 0 ? -errno : result;
 }
 
-static void nap(long nanoseconds)
-{
-    struct timespec time = {0, nanoseconds};
-    nanosleep(&time, NULL);
-}
-
 static void *map(long size, int protection, int flags, int file)
 {
     void *at = mmap(NULL, (size_t)size, protection, flags | (file < 0 ? MAP_ANONYMOUS : 0), file, 0);
@@ -73,7 +67,7 @@ static void waiter_start(struct waiter *waiter, word *at, int operation)
     pthread_create(&waiter->thread, NULL, waiter_body, waiter);
     while (!waiter->begun)
         sched_yield();
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
 }
 
 static void waiter_join(const char *what, struct waiter *waiter)

@@ -45,12 +45,6 @@ static long futex(void *word, int operation, uint32_t value, const void *timeout
     return result < 0 ? -errno : result;
 }
 
-static void nap(long nanoseconds)
-{
-    struct timespec time = {0, nanoseconds};
-    nanosleep(&time, NULL);
-}
-
 static _Atomic uint32_t word, other;
 static atomic_int asleep, awake;
 
@@ -74,7 +68,7 @@ static void sleepers(pthread_t *threads, int count, uintptr_t bitset)
         pthread_create(&threads[i], NULL, sleeper, (void *)bitset);
     while (atomic_load(&asleep) < count)
         sched_yield();
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
 }
 
 static void join(pthread_t *threads, int count)
@@ -137,7 +131,7 @@ static void wakes(void)
     word = 0;
     sleepers(threads, 4, 0);
     check_result("wake one", futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
     check_result("one is awake", awake, 1);
     check_result("move the rest but one",
                  futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)INT_MAX, &other, 0), 3);
@@ -200,7 +194,7 @@ static void interrupted(void)
     pthread_create(&thread, NULL, sleeper, NULL);
     while (atomic_load(&asleep) == 0)
         sched_yield();
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
     pthread_kill(thread, SIGUSR1);
     pthread_join(thread, &result);
     check_result("a handler without SA_RESTART ends the wait", (long)result, -EINTR);
@@ -209,12 +203,12 @@ static void interrupted(void)
     sigaction(SIGUSR1, &action, NULL);
     sleepers(&thread, 1, 0);
     pthread_kill(thread, SIGUSR1);
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
     check_result("one with it does not", futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0), 1);
     pthread_join(thread, &result);
     check_result("it was woken", (long)result, 0);
     pthread_create(&thread, NULL, timed_sleeper, NULL);
-    nap(20 * MILLISECOND);
+    check_nap(20 * MILLISECOND);
     pthread_kill(thread, SIGUSR1);
     pthread_join(thread, &result);
     check_result("a wait of limited time is ended by any handler", (long)result, -EINTR);
@@ -282,10 +276,10 @@ static void robusts(void)
     pid_t child = fork();
     if (child == 0) {
         pthread_mutex_lock(robust);
-        nap(30 * MILLISECOND); /* the parent waits for it by now */
+        check_nap(30 * MILLISECOND); /* the parent waits for it by now */
         kill(getpid(), SIGKILL);
     }
-    nap(10 * MILLISECOND);
+    check_nap(10 * MILLISECOND);
     robust_take("a mutex whose process was killed");
     waitpid(child, NULL, 0);
 }

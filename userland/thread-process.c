@@ -50,12 +50,6 @@ static long raw_clone3(const void *arguments, size_t size)
     return result_of(syscall(SYS_clone3, arguments, size));
 }
 
-static void nap(long nanoseconds)
-{
-    struct timespec time = {nanoseconds / SECOND, nanoseconds % SECOND};
-    nanosleep(&time, NULL);
-}
-
 /* --- what is refused --- */
 
 static void refusals(void)
@@ -283,7 +277,7 @@ static void killed_in_exec(void)
             pthread_create(&thread, NULL, exec_for_ever, NULL);
             sleeping(NULL);
         }
-        nap(round * MILLISECOND / 2);
+        check_nap(round * MILLISECOND / 2);
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
@@ -294,12 +288,14 @@ static void killed_in_exec(void)
 /* --- a robust mutex of a process that executes another program --- */
 
 static pthread_mutex_t *robust;
+static _Atomic bool *robust_held; /* in shared memory, too */
 static int ends[2];
 
 static void *exec_with_mutex(void *argument)
 {
     char end[16];
     pthread_mutex_lock(robust);
+    *robust_held = true;
     close(ends[1]);
     snprintf(end, sizeof(end), "%d", ends[0]);
     execl(path, program, "wait", end, NULL);
@@ -311,6 +307,7 @@ static void robust_exec(const char *what, bool from_thread)
 {
     struct timespec later;
     int status = -1;
+    *robust_held = false;
     check_result("pipe", pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
@@ -321,9 +318,10 @@ static void robust_exec(const char *what, bool from_thread)
         sleeping(NULL);
     }
     close(ends[0]);
-    nap(20 * MILLISECOND);
+    while (!*robust_held)
+        check_yield(1);
     clock_gettime(CLOCK_REALTIME, &later);
-    later.tv_sec += 5;
+    later.tv_sec += 30;
     int result = pthread_mutex_timedlock(robust, &later);
     check_result(what, result, EOWNERDEAD);
     if (result == EOWNERDEAD)
@@ -338,6 +336,7 @@ static void robusts(void)
 {
     pthread_mutexattr_t attributes;
     robust = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    robust_held = (_Atomic bool *)(robust + 1);
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);

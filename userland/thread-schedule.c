@@ -1,7 +1,9 @@
 /* The scheduler's calls: affinity, nice, and the shares that follow from nice; a thread that wakes is not kept waiting by one that computes. */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -14,8 +16,14 @@
 
 #define MILLISECOND INT64_C(1000000)
 #define SECOND      INT64_C(1000000000)
-#define RUN_TIME    (600 * MILLISECOND)
+#define RUN_TIME    (1200 * MILLISECOND)
 #define READY       64 /* in `counts`: processes that have reached the start */
+#define BEGIN       72 /* when the first of them did */
+#define SHARE_ERROR 10 /* per cent */
+#define NAPS        40
+#define LATENCY     (500 * INT64_C(1000))
+#define HOGS_MOST   8
+#define PATIENCE    (20 * SECOND) /* with a busy host */
 
 static volatile uint64_t *counts; /* a cache line each */
 
@@ -104,73 +112,269 @@ static void nices(void)
         check_that(check_on_linux, "nice back to 0");
     check_that(setpriority(PRIO_PROCESS, 0x7fffff, 0) == -1 && errno == ESRCH, "no such process");
     check_that(setpriority(9, 0, 0) == -1 && errno == EINVAL, "no such kind");
+}
+
+static void policies(void)
+{
+    struct sched_param parameter = {0}, high = {.sched_priority = 50};
+    struct timespec slice;
     check_result("policy", syscall(SYS_sched_getscheduler, 0), SCHED_OTHER);
     check_result("highest of FIFO", sched_get_priority_max(SCHED_FIFO), 99);
+    check_result("lowest of RR", sched_get_priority_min(SCHED_RR), 1);
     check_result("lowest of OTHER", sched_get_priority_min(SCHED_OTHER), 0);
+    check_that(sched_get_priority_max(99) == -1 && errno == EINVAL, "no such policy");
+    check_result("sched_getparam", syscall(SYS_sched_getparam, 0, &high), 0);
+    check_result("its priority", high.sched_priority, 0);
+    check_result("sched_setparam", syscall(SYS_sched_setparam, 0, &parameter), 0);
+    high.sched_priority = 1;
+    check_that(syscall(SYS_sched_setparam, 0, &high) == -1 && errno == EINVAL, "OTHER has no priorities");
+    check_that(syscall(SYS_sched_setscheduler, 0, 77, &parameter) == -1 && errno == EINVAL, "no such policy");
+    check_that(syscall(SYS_sched_setscheduler, -1, SCHED_OTHER, &parameter) == -1 && errno == EINVAL,
+               "no such thread");
+    check_that(syscall(SYS_sched_getscheduler, 0x7fff0000) == -1 && errno == ESRCH, "no such thread");
+    check_that(syscall(SYS_sched_getparam, 0, NULL) == -1 && (errno == EINVAL || errno == EFAULT), "nowhere");
+    check_result("batch", syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &parameter), 0);
+    check_result("policy", syscall(SYS_sched_getscheduler, 0), SCHED_BATCH);
+    check_result("other", syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &parameter), 0);
+    check_result("sched_rr_get_interval", syscall(SYS_sched_rr_get_interval, 0, &slice), 0);
+    check_that(slice.tv_sec == 0 && slice.tv_nsec >= 0, "a slice of %ld ns", slice.tv_nsec);
 }
 
-/* Both on one CPU: five steps of nice are a factor of three. */
-static void shares(void)
-{
-    pid_t workers[3];
-    int nice_of[3] = {0, 0, 5};
-    for (int i = 0; i < 3; i++) {
-        workers[i] = fork();
-        if (workers[i] == 0) {
-            pin(0);
-            setpriority(PRIO_PROCESS, 0, nice_of[i]);
-            __atomic_fetch_add(&counts[READY], 1, __ATOMIC_SEQ_CST);
-            while (counts[READY] < 3)
-                sched_yield();
-            int64_t before = cpu_time(), end = now() + RUN_TIME;
-            while (now() < end)
-                continue;
-            counts[i * 8] = (uint64_t)(cpu_time() - before);
-            _exit(0);
-        }
-    }
-    while (wait(NULL) > 0)
-        continue;
-    uint64_t a = counts[0], b = counts[8], c = counts[16];
-    check_that(a * 10 > b * 7 && b * 10 > a * 7, "equals got %lu and %lu ms", a / MILLISECOND,
-               b / MILLISECOND);
-    check_that(a > c * 2 && a < c * 5, "nice 0 got %lu ms, nice 5 got %lu ms", a / MILLISECOND,
-               c / MILLISECOND);
-    check_that(c > 0, "nobody starves");
-}
-
-static void wakes(void)
+static int cpu_count(void)
 {
     cpu_set_t all;
     sched_getaffinity(0, sizeof(all), &all);
-    bool one = CPU_COUNT(&all) == 1;
-    pid_t hogs[2];
-    for (int i = 0; i < 2; i++) {
-        hogs[i] = fork();
-        if (hogs[i] == 0) {
-            pin(0);
-            for (;;)
-                continue;
-        }
+    return CPU_COUNT(&all);
+}
+
+/* --- shares: all on one CPU, in proportion to the weights that nice stands for --- */
+
+#define WORKERS 4
+static const int nice_of[WORKERS] = {0, 0, 5, 10};
+static const int64_t weight_of[WORKERS] = {1024, 1024, 335, 110};
+
+static void worker(int number)
+{
+    pin(0);
+    setpriority(PRIO_PROCESS, 0, nice_of[number]);
+    __atomic_fetch_add(&counts[READY], 1, __ATOMIC_SEQ_CST);
+    while (counts[READY] < WORKERS)
+        sched_yield();
+    int64_t before = cpu_time(), start = 0;
+    /* The first to get here says when all are done. */
+    __atomic_compare_exchange_n(&counts[BEGIN], (uint64_t *)&start, (uint64_t)now(), false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    while (now() < (int64_t)counts[BEGIN] + RUN_TIME)
+        continue;
+    counts[number * 8] = (uint64_t)(cpu_time() - before);
+    _exit(0);
+}
+
+/* How far the worst of them is from its share, in per cent of that. */
+static int64_t shares_error(void)
+{
+    int64_t total = 0, weights = 0, worst = 0;
+    counts[READY] = counts[BEGIN] = 0;
+    for (int i = 0; i < WORKERS; i++)
+        if (fork() == 0)
+            worker(i);
+    while (wait(NULL) > 0)
+        continue;
+    for (int i = 0; i < WORKERS; i++) {
+        total += (int64_t)counts[i * 8];
+        weights += weight_of[i];
     }
+    for (int i = 0; i < WORKERS; i++) {
+        int64_t due = total * weight_of[i] / weights, off = (int64_t)counts[i * 8] - due;
+        int64_t error = (off < 0 ? -off : off) * 100 / due;
+        worst = error > worst ? error : worst;
+    }
+    return worst;
+}
+
+static void shares(void)
+{
+    int64_t error = shares_error();
+    /* A slice in whose middle the host takes the CPU away is a long one. */
+    check_that(check_time_is_hosts || error <= SHARE_ERROR,
+               "shares of nice 0, 0, 5, 10: %lu, %lu, %lu, %lu ms, the worst %ld %% off",
+               counts[0] / MILLISECOND, counts[8] / MILLISECOND, counts[16] / MILLISECOND,
+               counts[24] / MILLISECOND, error);
+    check_that(counts[0] > 0 && counts[8] > 0 && counts[16] > 0, "nobody starves");
+}
+
+/* --- an interactive process beside N that compute --- */
+
+static pid_t hog(int nice, bool pinned)
+{
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    if (pinned)
+        pin(0);
+    setpriority(PRIO_PROCESS, 0, nice);
+    for (;;)
+        continue;
+}
+
+static void hogs_end(const pid_t *hogs, int count)
+{
+    for (int i = 0; i < count; i++)
+        kill(hogs[i], SIGKILL);
+    while (wait(NULL) > 0)
+        continue;
+}
+
+static void wakes(int count)
+{
+    pid_t hogs[HOGS_MOST];
+    cpu_set_t all;
+    sched_getaffinity(0, sizeof(all), &all);
+    for (int i = 0; i < count; i++)
+        hogs[i] = hog(0, true);
     pin(0);
     nap(50 * MILLISECOND);
     int64_t worst = 0, total = 0;
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < NAPS; i++) {
         int64_t start = now();
         nap(2 * MILLISECOND);
         int64_t late = now() - start - 2 * MILLISECOND;
         worst = late > worst ? late : worst;
         total += late;
     }
-    for (int i = 0; i < 2; i++)
-        kill(hogs[i], SIGKILL);
-    while (wait(NULL) > 0)
+    hogs_end(hogs, count);
+    sched_setaffinity(0, sizeof(all), &all);
+    /* Without preemption each wake-up would wait for turns of 6 ms. */
+    check_that(check_time_is_hosts || worst < LATENCY,
+               "beside %d that compute a sleeper wakes %ld us late at worst, %ld us in the mean", count,
+               worst / 1000, total / NAPS / 1000);
+}
+
+/* Who has the lowest weight runs, too, and not only after seconds. */
+static void starves(void)
+{
+    cpu_set_t all;
+    sched_getaffinity(0, sizeof(all), &all);
+    pid_t others[2] = {hog(0, true), hog(0, true)};
+    counts[0] = (uint64_t)now();
+    pid_t child = fork();
+    if (child == 0) {
+        pin(0);
+        setpriority(PRIO_PROCESS, 0, 19);
+        for (;;)
+            counts[0] = (uint64_t)now();
+    }
+    nap(100 * MILLISECOND);
+    int64_t start = now(), longest = 0;
+    for (uint64_t last = counts[0];
+         now() - start < 2 * SECOND || (longest == 0 && now() - start < PATIENCE);) {
+        nap(MILLISECOND);
+        int64_t gap = (int64_t)(counts[0] - last);
+        longest = gap > longest ? gap : longest;
+        last = counts[0];
+    }
+    kill(child, SIGKILL);
+    hogs_end(others, 2);
+    sched_setaffinity(0, sizeof(all), &all);
+    check_that(longest > 0 && (check_time_is_hosts || longest < 250 * MILLISECOND),
+               "nice 19 beside two of nice 0 waits for %ld ms", longest / MILLISECOND);
+}
+
+/* --- where they run --- */
+
+/* Which CPUs the workers that say so in `counts` are on. */
+static uint64_t cpus_used(int workers)
+{
+    uint64_t used = 0;
+    for (int i = 0; i < workers; i++)
+        used |= UINT64_C(1) << (counts[i * 8] & 63);
+    return used;
+}
+
+static void spreads(void)
+{
+    int count = cpu_count();
+    uint64_t all = count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+    pid_t workers[HOGS_MOST];
+    cpu_set_t one, every;
+    if (count > HOGS_MOST)
+        return;
+    for (int i = 0; i < count; i++)
+        counts[i * 8] = 0;
+    sched_getaffinity(0, sizeof(every), &every);
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    for (int i = 0; i < count; i++) {
+        workers[i] = fork();
+        if (workers[i] == 0) {
+            sched_setaffinity(0, sizeof(one), &one);
+            for (;;) {
+                unsigned at = 0;
+                syscall(SYS_getcpu, &at, NULL, NULL);
+                counts[i * 8] = at;
+            }
+        }
+    }
+    nap(50 * MILLISECOND);
+    check_result("all that compute are on one CPU", (long)cpus_used(count), 1);
+    /* Set free, they are stolen by those that idle. */
+    for (int i = 0; i < count; i++)
+        sched_setaffinity(workers[i], sizeof(every), &every);
+    int64_t start = now();
+    while (cpus_used(count) != all && now() - start < 5 * SECOND)
+        nap(5 * MILLISECOND);
+    check_result("then each has one of its own", (long)cpus_used(count), (long)all);
+    hogs_end(workers, count);
+}
+
+/* --- what they have run --- */
+
+static volatile bool stop;
+
+static void *spinning(void *argument)
+{
+    while (!stop)
         continue;
-    /* Without preemption each wake-up would wait for turns of 6 ms; several CPUs may be late because this machine's host is. */
-    int64_t limit = one ? 4 * MILLISECOND : 100 * MILLISECOND;
-    check_that(total / 20 < limit, "beside two that compute a sleeper wakes %ld us late, at worst %ld us",
-               total / 20 / 1000, worst / 1000);
+    return argument;
+}
+
+static int64_t clock_of(clockid_t clock)
+{
+    struct timespec time = {0};
+    if (clock_gettime(clock, &time) != 0)
+        return -1;
+    return time.tv_sec * SECOND + time.tv_nsec;
+}
+
+static void times(void)
+{
+    struct rusage usage;
+    struct timespec time;
+    pthread_t thread;
+    clockid_t clock, process;
+    pthread_create(&thread, NULL, spinning, NULL);
+    check_result("pthread_getcpuclockid", pthread_getcpuclockid(thread, &clock), 0);
+    check_result("clock_getcpuclockid", clock_getcpuclockid(0, &process), 0);
+    int64_t self_before = clock_of(CLOCK_THREAD_CPUTIME_ID);
+    int64_t all_before = clock_of(CLOCK_PROCESS_CPUTIME_ID), before = clock_of(clock);
+    check_nap(100 * MILLISECOND);
+    int64_t ran = clock_of(clock) - before, all = clock_of(process) - all_before;
+    int64_t self = clock_of(CLOCK_THREAD_CPUTIME_ID) - self_before;
+    stop = true;
+    pthread_join(thread, NULL);
+    check_that(ran > 0 && (check_time_is_hosts || ran > 10 * MILLISECOND),
+               "the clock of a thread that computes went on by %ld us", ran / 1000);
+    check_that(all >= ran, "its process's by %ld us", all / 1000);
+    check_that(self >= 0 && (check_time_is_hosts || self < 50 * MILLISECOND),
+               "and the sleeping thread's by %ld us", self / 1000);
+    getrusage(RUSAGE_THREAD, &usage);
+    int64_t main_time = usage.ru_utime.tv_sec * SECOND + usage.ru_utime.tv_usec * 1000;
+    main_time += usage.ru_stime.tv_sec * SECOND + usage.ru_stime.tv_usec * 1000;
+    int64_t here = clock_of(CLOCK_THREAD_CPUTIME_ID);
+    check_that(check_time_is_hosts ||
+                   (main_time <= here + 20 * MILLISECOND && main_time + 20 * MILLISECOND >= here),
+               "RUSAGE_THREAD says %ld us, the thread's clock %ld us", main_time / 1000, here / 1000);
+    check_that(clock_gettime((clockid_t)0x80000007, &time) == -1 && errno == EINVAL, "the clock of nobody");
 }
 
 int main(void)
@@ -179,8 +383,15 @@ int main(void)
     counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     affinity();
     nices();
+    policies();
     shares();
-    if (!check_on_linux) /* where others run too */
-        wakes();
+    times();
+    if (!check_on_linux) { /* where others run too */
+        wakes(1);
+        wakes(4);
+        wakes(8);
+        starves();
+        spreads();
+    }
     return check_verdict();
 }

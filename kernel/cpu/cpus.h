@@ -65,7 +65,10 @@ static inline void cpu_work_add(struct cpu *cpu, uint32_t work)
 
 static inline void cpu_work_done(uint32_t work)
 {
-    __atomic_and_fetch(&cpu_current()->work, ~work, __ATOMIC_RELAXED);
+    struct cpu *cpu = cpu_current();
+
+    if (__atomic_load_n(&cpu->work, __ATOMIC_RELAXED) & work)
+        __atomic_and_fetch(&cpu->work, ~work, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -121,6 +121,10 @@ void mutex_lock(struct mutex *mutex)
         take(mutex, cpu->current);
     else
         lock_slowly(mutex, cpu->current);
+    if (__builtin_expect(lock_times_on, 0)) {
+        mutex->taken_time = lock_times_now();
+        mutex->taken_at = __builtin_return_address(0);
+    }
 }
 
 __attribute__((noinline)) static void unlock_slowly(struct mutex *mutex)
@@ -144,6 +148,11 @@ __attribute__((noinline)) static void unlock_slowly(struct mutex *mutex)
 void mutex_unlock(struct mutex *mutex)
 {
     ASSERT(mutex_held(mutex), "mutex %s is given up by its holder", mutex->name);
+    if (__builtin_expect(lock_times_on, 0)) {
+        lock_times_note(LOCK_TIMES_MUTEX + mutex->rank, mutex->name, mutex->taken_time, mutex->taken_at,
+                        __builtin_return_address(0));
+        mutex->taken_time = 0;
+    }
     __atomic_store_n(&mutex->owner, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&mutex->taken_on, NULL, __ATOMIC_RELAXED);
     if (__builtin_expect(!state_change(mutex, MUTEX_HELD, MUTEX_FREE, __ATOMIC_RELEASE), 0))

@@ -39,6 +39,8 @@ struct mutex {
     bool overtaken;       /* the first waiter has found it taken again: it gets the next release */
     enum mutex_rank rank;
     const char *name;
+    uint64_t taken_time; /* while lock times are measured: when, and by whom */
+    const void *taken_at;
     TAILQ_HEAD(, mutex_waiter) waiters;
 };
 

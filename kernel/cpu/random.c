@@ -1,5 +1,5 @@
-/* See random.h. Fast key erasure: each request runs the block function under the key, takes the first 32 bytes as the next key and gives out the
- * rest, so that no state from which past output could be found stays in memory. */
+/* See random.h. Fast key erasure: a request runs the block function under the key, takes the first 32 bytes as the next key and gives out the
+ * rest, so that no state from which past output could be found stays in memory; what is left over of small requests is kept for the next ones. */
 #include "kernel/cpu/random.h"
 
 #include "kernel/cpu/features.h"
@@ -13,6 +13,11 @@
 
 static struct spinlock lock = {.rank = LOCK_RANDOM, .name = "random"};
 static uint32_t key[KEY_WORDS];
+
+/* What a block gives besides the next key, from the end on; each byte is erased when it is given out. */
+#define POOL_SIZE ((BLOCK_WORDS - KEY_WORDS) * sizeof(uint32_t))
+static uint8_t pool[POOL_SIZE];
+static size_t pool_left;
 
 static inline uint32_t rotate(uint32_t value, unsigned bits)
 {
@@ -85,28 +90,62 @@ void random_start(const uint8_t *seed, size_t size)
         block(out, at);
         memcpy(key, out, sizeof(key));
     }
+    pool_left = 0;
     spinlock_unlock(&lock);
 }
 
-void random_bytes(void *to, size_t size)
+static void pool_fill(void)
 {
-    uint8_t *at = to;
+    uint32_t out[BLOCK_WORDS];
+
+    stir();
+    block(out, 0);
+    memcpy(key, out, sizeof(key));
+    memcpy(pool, out + KEY_WORDS, sizeof(pool));
+    pool_left = sizeof(pool);
+    memset(out, 0, sizeof(out));
+}
+
+static void pool_take(uint8_t *to, size_t size)
+{
+    while (size > 0) {
+        if (pool_left == 0)
+            pool_fill();
+        size_t piece = size < pool_left ? size : pool_left;
+        pool_left -= piece;
+        memcpy(to, pool + pool_left, piece);
+        memset(pool + pool_left, 0, piece);
+        to += piece;
+        size -= piece;
+    }
+}
+
+static void blocks_take(uint8_t *to, size_t size)
+{
     uint32_t first[BLOCK_WORDS], out[BLOCK_WORDS];
 
-    spinlock_lock(&lock);
     stir();
     block(first, 0);
     for (uint64_t counter = 1; size > 0; counter++) {
         size_t piece = size < sizeof(out) ? size : sizeof(out);
         block(out, counter);
-        memcpy(at, out, piece);
-        at += piece;
+        memcpy(to, out, piece);
+        to += piece;
         size -= piece;
     }
     memcpy(key, first, sizeof(key));
-    spinlock_unlock(&lock);
     memset(first, 0, sizeof(first));
     memset(out, 0, sizeof(out));
+}
+
+void random_bytes(void *to, size_t size)
+{
+    spinlock_lock(&lock);
+    if (size <= POOL_SIZE)
+        pool_take(to, size);
+    else
+        blocks_take(to, size);
+    spinlock_unlock(&lock);
 }
 
 uint64_t random_u64(void)

@@ -185,6 +185,8 @@ static void interrupt_dispatch(struct trap_frame *frame)
 {
     struct cpu *cpu = cpu_current();
 
+    if (__builtin_expect(lock_times_on, 0))
+        interrupts_off_begin();
     cpu->interrupts++;
     cpu->interrupt_depth++;
     if (handlers[frame->vector].function != NULL)
@@ -192,6 +194,8 @@ static void interrupt_dispatch(struct trap_frame *frame)
     else if (frame->vector != VECTOR_SPURIOUS)
         log_warning("interrupt %lu has no handler", frame->vector);
     cpu->interrupt_depth--;
+    if (__builtin_expect(lock_times_on, 0))
+        interrupts_off_end_at((const void *)handlers[frame->vector].function);
 }
 
 static void kernel_exception(struct trap_frame *frame, uint64_t address)
@@ -228,6 +232,8 @@ void trap_dispatch(struct trap_frame *frame)
     uint64_t address = frame->vector == EXCEPTION_PAGE_FAULT ? read_cr2() : 0;
     bool user = trap_from_user(frame);
 
+    if (__builtin_expect(lock_times_on, 0) && frame->rflags & RFLAGS_IF)
+        interrupts_off_begin();
     /* The trap counts as part of the interrupted code: it may sleep when that could. */
     if (user || (frame->rflags & RFLAGS_IF && frame->vector == EXCEPTION_PAGE_FAULT))
         interrupts_restore(true);
@@ -245,6 +251,8 @@ void trap_dispatch(struct trap_frame *frame)
 void trap_user_work(struct trap_frame *frame);
 void trap_user_work(struct trap_frame *frame)
 {
+    if (__builtin_expect(lock_times_on, 0))
+        interrupts_off_begin();
     interrupts_restore(true);
     trap_operations.user_work(frame);
 }

@@ -59,6 +59,16 @@ static void frame_log(unsigned number, uint64_t rip)
         log_error("  #%u %016lx", number, rip);
 }
 
+void backtrace_log_above(uint64_t rip, uint64_t frame, uint64_t rbp)
+{
+    for (unsigned skipped = 0; rbp <= frame && skipped < FRAMES_MAX; skipped++) {
+        if (rbp % sizeof(uint64_t) != 0 || !readable(rbp))
+            break;
+        rbp = ((const struct frame_record *)rbp)->caller_rbp;
+    }
+    backtrace_log(rip, rbp > frame ? rbp : 0);
+}
+
 void backtrace_log(uint64_t rip, uint64_t rbp)
 {
     for (unsigned number = 0; number < FRAMES_MAX; number++) {

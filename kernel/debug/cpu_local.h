@@ -44,7 +44,9 @@ struct cpu {
     struct frame_cache *frames;  /* kernel/memory: per-CPU free frames */
     struct address_space *space; /* kernel/memory: whose tables CR3 holds; NULL: the kernel's own */
     struct trap_recovery
-        *recovery;     /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
+        *recovery; /* kernel/cpu/trap.c: where to go on when foreign code faults; NULL: a panic */
+    uint64_t interrupts_off_since; /* kernel/debug/lock_times.c */
+    const void *interrupts_off_at;
     uint64_t syscalls; /* counters for the viewer */
     uint64_t interrupts;
     uint64_t busy_time;  /* nanoseconds that its threads but the idle one have run; others may look */

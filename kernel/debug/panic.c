@@ -103,14 +103,17 @@ static void log_control_registers(void)
     log_error("cr0 %08lx  cr2 %016lx  cr3 %016lx  cr4 %08lx", cr0, cr2, cr3, cr4);
 }
 
-static void log_locks(void)
+/* Each with the stack on which it was taken: what has not returned since is still there. */
+static void log_locks(uint64_t rbp)
 {
     const struct cpu *cpu = cpu_current();
     char place[SYMBOL_TEXT_MAX];
 
-    for (uint32_t i = 0; i < cpu->locks_held && i < CPU_LOCKS_HELD_MAX; i++)
-        log_error("holds lock \"%s\" taken at %s", cpu->lock[i]->name,
+    for (uint32_t i = 0; i < cpu->locks_held && i < CPU_LOCKS_HELD_MAX; i++) {
+        log_error("holds lock \"%s\" taken at %s, called from", cpu->lock[i]->name,
                   symbol_text((uint64_t)cpu->lock[i]->taken_at, place, sizeof(place)));
+        backtrace_log_above((uint64_t)cpu->lock[i]->taken_from, (uint64_t)cpu->lock[i]->taken_frame, rbp);
+    }
 }
 
 static void log_tail_lines(void)
@@ -138,7 +141,7 @@ _Noreturn static void panic_report(const struct trap_frame *frame, uint64_t rip,
     if (frame != NULL)
         log_registers(frame);
     log_control_registers();
-    log_locks();
+    log_locks(rbp);
     if (frame == NULL || !trap_from_user(frame)) {
         log_error("backtrace:");
         backtrace_log(rip, rbp);

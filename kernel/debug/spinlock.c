@@ -65,7 +65,14 @@ static void wait_for_turn(struct spinlock *lock, uint32_t ticket, const void *ca
     }
 }
 
-static inline void lock_take(struct spinlock *lock, bool next, const void *caller)
+/* A function's frame: what `push %rbp; mov %rsp, %rbp` leaves at RBP. */
+struct frame_record {
+    const struct frame_record *caller;
+    const void *return_address;
+};
+
+static inline void lock_take(struct spinlock *lock, bool next, const void *caller,
+                             const struct frame_record *taker)
 {
     bool interrupts_were_on = interrupts_disable();
     struct cpu *cpu = cpu_current();
@@ -78,17 +85,27 @@ static inline void lock_take(struct spinlock *lock, bool next, const void *calle
         cpu->interrupts_were_on = interrupts_were_on;
     cpu->lock[cpu->locks_held++] = lock;
     lock->taken_at = caller;
+    lock->taken_frame = taker;
+    lock->taken_from = taker->return_address;
+    if (__builtin_expect(lock_times_on, 0)) {
+        lock->taken_time = lock_times_now();
+        if (cpu->locks_held == 1 && interrupts_were_on)
+            cpu->interrupts_off_at = caller;
+    }
     __atomic_store_n(&lock->holder, cpu, __ATOMIC_RELAXED);
 }
 
+/* The frame of the function that called the one this stands in. */
+#define TAKER (((const struct frame_record *)__builtin_frame_address(0))->caller)
+
 void spinlock_lock(struct spinlock *lock)
 {
-    lock_take(lock, false, __builtin_return_address(0));
+    lock_take(lock, false, __builtin_return_address(0), TAKER);
 }
 
 void spinlock_lock_next(struct spinlock *lock)
 {
-    lock_take(lock, true, __builtin_return_address(0));
+    lock_take(lock, true, __builtin_return_address(0), TAKER);
 }
 
 /* Take `lock` off this CPU's list; mostly it is the last. */
@@ -104,6 +121,15 @@ static void forget(struct cpu *cpu, const struct spinlock *lock)
     cpu->lock[last] = NULL;
 }
 
+/* It has left the list. */
+static void unlock_note(const struct cpu *cpu, struct spinlock *lock, const void *caller)
+{
+    lock_times_note(LOCK_TIMES_SPINLOCK + lock->rank, lock->name, lock->taken_time, lock->taken_at, caller);
+    lock->taken_time = 0;
+    if (cpu->locks_held == 0 && cpu->interrupts_were_on)
+        interrupts_off_end_at(caller);
+}
+
 void spinlock_unlock(struct spinlock *lock)
 {
     struct cpu *cpu = cpu_current();
@@ -112,6 +138,8 @@ void spinlock_unlock(struct spinlock *lock)
     if (lock->holder != cpu && !panic_in_progress())
         ASSERT_EQ(lock->holder, cpu, "lock \"%s\" is released by the CPU that holds it", lock->name);
     forget(cpu, lock);
+    if (__builtin_expect(lock_times_on, 0))
+        unlock_note(cpu, lock, __builtin_return_address(0));
     __atomic_store_n(&lock->holder, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&lock->now_serving, lock->now_serving + 1, __ATOMIC_RELEASE);
     if (cpu->locks_held == 0)

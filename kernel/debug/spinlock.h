@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/debug/lock_times.h"
+
 /* The whole order, outermost first. */
 enum lock_rank {
     LOCK_PROCESS_TREE = 10, /* parents, children, process ids */
@@ -34,8 +36,11 @@ struct spinlock {
     uint32_t now_serving;
     enum lock_rank rank;
     const char *name;
-    struct cpu *holder; /* NULL when free; for assertions and reports */
-    const void *taken_at;
+    struct cpu *holder;      /* NULL when free; for assertions and reports */
+    const void *taken_at;    /* the call that took it, in a function that was called from */
+    const void *taken_from;  /* here, and whose frame */
+    const void *taken_frame; /* was here on the stack */
+    uint64_t taken_time;     /* while lock times are measured */
 };
 
 #define SPINLOCK_INIT(lock_rank, lock_name)                                                                  \
@@ -58,13 +63,19 @@ static inline bool interrupts_disable(void)
 {
     uint64_t flags;
     __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
-    return flags & (1u << 9);
+    bool on = flags & (1u << 9);
+    if (__builtin_expect(lock_times_on, 0) && on)
+        interrupts_off_begin();
+    return on;
 }
 
 static inline void interrupts_restore(bool enable)
 {
-    if (enable)
-        __asm__ volatile("sti" : : : "memory");
+    if (!enable)
+        return;
+    if (__builtin_expect(lock_times_on, 0))
+        interrupts_off_end();
+    __asm__ volatile("sti" : : : "memory");
 }
 
 #endif

@@ -37,10 +37,51 @@ SELFTEST(spinlock_knows_its_holder)
     CHECK(!spinlock_held(&outer));
 }
 
-SELFTEST_CRASH(lock_order)
+__attribute__((noinline)) static void hold_inner(unsigned depth)
 {
     spinlock_lock(&inner);
+    CHECK_EQ(depth, 0); /* no tail call: it stays on the stack */
+}
+
+__attribute__((noinline)) static void want_outer(unsigned depth)
+{
     spinlock_lock(&outer);
+    CHECK_EQ(depth, 0);
+}
+
+/* The report has the stack of each: the first lock's function has returned, its caller has not. */
+SELFTEST_CRASH(lock_order)
+{
+    hold_inner(0);
+    want_outer(0);
+    spinlock_unlock(&outer);
+}
+
+SELFTEST(lock_times_keep_the_longest)
+{
+    struct lock_time interrupts, held;
+    uint64_t most = 0;
+
+    lock_times_set(true);
+    for (unsigned i = 0; i < 20; i++) {
+        spinlock_lock(&inner);
+        uint64_t start = lock_times_now();
+        for (volatile unsigned spin = 0; spin < (i == 10 ? 20000u : 10u); spin++)
+            ;
+        uint64_t ticks = lock_times_now() - start;
+        most = ticks > most ? ticks : most;
+        spinlock_unlock(&inner);
+    }
+    lock_times_on = false;
+    bool known = lock_times_get(LOCK_TIMES_SPINLOCK + LOCK_HEAP, &held);
+    bool off = lock_times_get(LOCK_TIMES_INTERRUPTS, &interrupts);
+    lock_times_set(false);
+    CHECK(known && off);
+    CHECK(held.count >= 20);
+    /* Others may hold a lock of this rank for longer. */
+    CHECK(held.ticks >= most);
+    CHECK(interrupts.ticks >= most);
+    CHECK(!lock_times_get(LOCK_TIMES_SPINLOCK + LOCK_HEAP, &held));
 }
 
 SELFTEST_CRASH(lock_twice)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kernel/cpu/cpus.h"
 #include "kernel/cpu/features.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/debug/log.h"
@@ -224,6 +225,17 @@ uint64_t clock_realtime(void)
 void clock_tsc_distrust(void)
 {
     __atomic_store_n(&state.tsc_differs, true, __ATOMIC_RELAXED);
+}
+
+void clock_facts(struct clock_facts *facts)
+{
+    *facts = (struct clock_facts){
+        .steady = state.have_reference && !state.tsc_differs &&
+                  (cpu_features.tsc_invariant || cpu_count_now() == 1),
+        .tsc_start = state.tsc_start,
+        .from_tsc = state.from_tsc,
+        .realtime_start = state.realtime_start,
+    };
 }
 
 void clock_timer_start(uint64_t nanoseconds)

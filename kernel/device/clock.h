@@ -5,6 +5,7 @@
 #ifndef KERNEL_DEVICE_CLOCK_H
 #define KERNEL_DEVICE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "efi/boot_info.h"
@@ -22,6 +23,13 @@ uint64_t clock_realtime(void);
 
 /* The TSCs of this machine's CPUs were seen to differ: from now on clock_now() keeps its promise by force. */
 void clock_tsc_distrust(void);
+
+/* What anyone needs to compute clock_now() from a TSC. `steady`: it never goes back on the CPUs that run now, whichever of them reads it. */
+struct clock_facts {
+    bool steady;
+    uint64_t tsc_start, from_tsc, realtime_start;
+};
+void clock_facts(struct clock_facts *facts);
 
 /* Raise VECTOR_TIMER on this CPU once, `nanoseconds` from now (clipped to what the timer can do; at least 1 count). */
 void clock_timer_start(uint64_t nanoseconds);

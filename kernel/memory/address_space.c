@@ -1,6 +1,8 @@
 /* Birth, copy and end of address spaces. See address_space.h. */
 #include "kernel/memory/address_space.h"
 
+#include <asm/errno.h>
+
 #include "kernel/cpu/random.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/debug/cpu_local.h"
@@ -27,6 +29,7 @@ struct address_space *space_create(void)
     RB_INIT(&space->regions);
     space->stack_limit = STACK_LIMIT_DEFAULT;
     space->paging = kernel_paging;
+    space->paging.context = space;
     /* The root and its place in the list appear at once, for memory_check(). */
     spinlock_lock(&spaces_lock);
     int error = paging_init(&space->paging);
@@ -103,21 +106,10 @@ void space_put(struct address_space *space)
         return;
     ASSERT_EQ(cpu_mask_next(&space->active, 0), CPU_MAX, "a space that ends is on no CPU");
     mutex_lock(&space->mutex);
+    space_drop_all(space);
     struct region *region = RB_ROOT(&space->regions);
-    for (; region != NULL; region = RB_ROOT(&space->regions)) {
-        struct vmiter it;
-        for (vmiter_init(&it, &space->paging, region->start); it.va < region->end; vmiter_next(&it)) {
-            pte_t entry = *it.entry;
-            if (entry & PTE_P || leaf_parked(entry)) {
-                page_frame_put(leaf_frame(&it, entry));
-                space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
-            }
-        }
+    for (; region != NULL; region = RB_ROOT(&space->regions))
         region_remove(&space->regions, region);
-    }
-    ASSERT_EQ(space->pages_resident, 0u, "every page was in a region");
-    /* The root's upper half is the kernel's: only what hangs below user entries goes. */
-    paging_free(&space->paging, 0, kernel_space_first_index() - 1);
     frame_put(frame_of(space->paging.root));
     spinlock_lock(&spaces_lock);
     LIST_REMOVE(space, link);
@@ -126,48 +118,92 @@ void space_put(struct address_space *space)
     heap_free(space);
 }
 
-/* Share the pages of one region. Private pages lose the write bit in both tables: the first who writes gets a copy, the last one the page itself. */
-static int region_fork(struct address_space *parent, struct address_space *child, const struct region *region,
-                       struct paging_flush *flush)
-{
+/* How far a copy is, in both tables. */
+struct fork {
+    struct address_space *child;
     struct vmiter from, to;
-    bool private = !(region->flags & REGION_SHARED);
+    struct paging_flush flush; /* of the parent */
+};
 
-    int split = huge_page_split_range(parent, region->start, region->end);
-    if (split != 0)
-        return split;
-    vmiter_init(&to, &child->paging, region->start);
-    for (vmiter_init(&from, &parent->paging, region->start); from.va < region->end; vmiter_next(&from)) {
-        pte_t entry = *from.entry;
+/* The child's entry for the page at `va`: of a table that is there, or is made now. NULL: no memory. */
+static pte_t *entry_reach(struct fork *fork, vaddr_t va)
+{
+    vmiter_find(&fork->to, va);
+    /* The library makes the table with its first page, which is stored over. */
+    if (fork->to.level != 1 &&
+        vmiter_map(&fork->to, frame_pa(zero_frame), PTE_P | PTE_NX, PAGE_SIZE, NULL) != 0)
+        return NULL;
+    return fork->to.entry;
+}
+
+/* Share the pages of [fork->from.va, end), which one table of the lowest level decides. Private pages lose the write bit in both tables: the first who writes gets a copy, the last one the
+ * page itself. */
+static int table_fork(struct fork *fork, bool private, vaddr_t end)
+{
+    pte_t *from = fork->from.entry, *to = NULL;
+    uint64_t count = (end - fork->from.va) / PAGE_SIZE, first = count, last = 0, shared = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        pte_t entry = pte_read(&from[i]);
         if (!(entry & PTE_P) && !leaf_parked(entry))
             continue;
+        if (to == NULL) {
+            pte_t *reached = entry_reach(fork, fork->from.va + i * PAGE_SIZE);
+            if (reached == NULL)
+                return -ENOMEM;
+            to = reached - i;
+        }
         if (private && entry & PTE_W) {
             entry &= ~PTE_W;
-            *from.entry = entry;
-            flush_add(flush, from.va);
+            pte_write(&from[i], entry);
+            first = first < i ? first : i;
+            last = i;
         }
-        vmiter_advance(&to, from.va - to.va);
-        if (to.level != 1) {
-            /* The first page of a new table: the library makes it. The others are stores. */
-            int error = vmiter_map(&to, entry & PTE_ADDRESS_MASK, PTE_P | PTE_NX, PAGE_SIZE, NULL);
-            if (error != 0)
-                return error;
-        }
-        *to.entry = entry & ~(PTE_A | PTE_D);
-        page_frame_get(leaf_frame(&from, entry));
-        child->pages_resident++;
+        pte_write(&to[i], entry & ~(PTE_A | PTE_D));
+        page_frame_get(frame_of(entry & PTE_ADDRESS_MASK));
+        shared++;
+    }
+    fork->child->pages_resident += shared;
+    if (first < count) {
+        flush_add(&fork->flush, fork->from.va + first * PAGE_SIZE);
+        flush_add(&fork->flush, fork->from.va + last * PAGE_SIZE);
     }
     return 0;
+}
+
+static int region_fork(struct fork *fork, struct address_space *parent, const struct region *region)
+{
+    bool private = !(region->flags & REGION_SHARED);
+    int error = 0;
+
+    vmiter_find(&fork->from, region->start);
+    while (fork->from.va < region->end && error == 0) {
+        vaddr_t end = ROUND_DOWN(fork->from.va, PAGE_2M) + PAGE_2M;
+        if (end > region->end)
+            end = region->end;
+        if (fork->from.level == 2 && *fork->from.entry != 0) {
+            error = huge_page_split_range(parent, fork->from.va, end);
+            vmiter_find(&fork->from, fork->from.va);
+        } else if (fork->from.level > 1) {
+            vmiter_next(&fork->from);
+        } else {
+            error = table_fork(fork, private, end);
+            vmiter_advance(&fork->from, end - fork->from.va);
+        }
+    }
+    return error;
 }
 
 struct address_space *space_fork(struct address_space *parent)
 {
     struct address_space *child = space_create();
-    struct paging_flush flush = PAGING_FLUSH_NONE;
+    struct fork fork = {.child = child, .flush = PAGING_FLUSH_NONE};
     int error = 0;
 
     if (child == NULL)
         return NULL;
+    vmiter_init(&fork.from, &parent->paging, 0);
+    vmiter_init(&fork.to, &child->paging, 0);
     mutex_lock(&parent->mutex);
     child->map_base = parent->map_base;
     child->break_start = parent->break_start;
@@ -181,9 +217,9 @@ struct address_space *space_fork(struct address_space *parent)
     for (; region != NULL && error == 0; region = region_next(region)) {
         error = region_insert(&child->regions, region);
         if (error == 0)
-            error = region_fork(parent, child, region, &flush);
+            error = region_fork(&fork, parent, region);
     }
-    tlb_flush(parent, &flush);
+    tlb_flush(parent, &fork.flush);
     mutex_unlock(&parent->mutex);
     if (error != 0) {
         space_put(child);

@@ -31,6 +31,7 @@ struct address_space {
     uint64_t stack_limit;                   /* bytes it may grow to */
     vaddr_t arguments_start, arguments_end; /* the strings of argv as exec put them there */
     uint64_t pages_resident;                /* leaves in the table */
+    uint64_t tables;                        /* table pages, the root included */
     uint64_t pages_mapped;                  /* bytes of regions / PAGE_SIZE */
     uint64_t faults;                        /* pages filled in or copied */
 };

@@ -78,7 +78,10 @@ static enum space_fault page_install(struct fault *fault, struct frame *frame, b
 {
     uint64_t perm = region_perm(fault->region, write, fault->access != REGION_WRITE);
 
-    if (vmiter_map(&fault->it, frame_pa(frame), perm, PAGE_SIZE, NULL) != 0) {
+    /* The first page of a new table: the library makes it. The others are stores. */
+    if (fault->it.level == 1) {
+        *fault->it.entry = frame_pa(frame) | perm;
+    } else if (vmiter_map(&fault->it, frame_pa(frame), perm, PAGE_SIZE, NULL) != 0) {
         page_frame_put(frame);
         return SPACE_FAULT_NO_MEMORY;
     }

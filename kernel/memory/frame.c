@@ -74,15 +74,24 @@ static void cache_unlock(struct frame_cache *cache)
 
 static void cache_refill(struct frame_cache *cache)
 {
+    unsigned before = cache->count;
+
     spinlock_lock(&frame_lock);
     while (cache->count < CACHE_BATCH) {
-        struct frame *frame = block_alloc(0);
-        if (frame == NULL)
+        unsigned order, most = CACHE_BATCH - cache->count;
+        struct frame *block = buddy_alloc_some(most, &order);
+        if (block == NULL && frame_chunk_take_next())
+            continue;
+        if (block == NULL)
             break;
-        frame->flags = FRAME_FLAG_CACHED;
-        cache->frame[cache->count++] = frame;
-        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+        /* The last of them is on top: given out in ascending order. */
+        for (unsigned i = 1u << order; i-- > 0;) {
+            block[i].order = 0;
+            block[i].flags = FRAME_FLAG_CACHED;
+            cache->frame[cache->count++] = &block[i];
+        }
     }
+    __atomic_add_fetch(&cached_frames, cache->count - before, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
 }
 
@@ -114,6 +123,15 @@ static void cached_begin(struct frame *frame, enum frame_owner owner)
 {
     frame_begin(frame, 0, owner);
     __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+}
+
+/* A frame in use becomes one that is free and kept. */
+static void cached_end(struct frame *frame)
+{
+    frame->owner = FRAME_FREE;
+    frame->flags = FRAME_FLAG_CACHED;
+    frame->count = 0;
+    __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
 }
 
 /* A frame of this CPU's cache; it still counts as cached. Interrupts off. */
@@ -205,6 +223,19 @@ static struct frame *zeroed_take(enum frame_owner owner)
     return frame;
 }
 
+/* Keep a frame that is all zeroes, either free already or given back now; false: there are enough. */
+static bool zeroed_keep(struct frame *frame)
+{
+    spinlock_lock(&zeroed.lock);
+    bool room = zeroed.count < ZEROED_MAX;
+    if (room && frame->owner != FRAME_FREE)
+        cached_end(frame);
+    if (room)
+        zeroed.frame[zeroed.count++] = frame;
+    spinlock_unlock(&zeroed.lock);
+    return room;
+}
+
 bool frame_zero_ahead(void)
 {
     if (__atomic_load_n(&zeroed.count, __ATOMIC_RELAXED) >= ZEROED_MAX || !frame_plenty())
@@ -216,17 +247,25 @@ bool frame_zero_ahead(void)
     if (frame == NULL)
         return false;
     page_clear(frame_pointer(frame));
-    spinlock_lock(&zeroed.lock);
-    bool room = zeroed.count < ZEROED_MAX;
-    if (room)
-        zeroed.frame[zeroed.count++] = frame;
-    spinlock_unlock(&zeroed.lock);
+    bool room = zeroed_keep(frame);
     if (!room) {
         enabled = interrupts_disable();
         cache_give(frame);
         interrupts_restore(enabled);
     }
     return room;
+}
+
+uint64_t frame_zeroed_wrong(void)
+{
+    uint64_t wrong = 0;
+
+    for (unsigned i = 0; i < zeroed.count; i++) {
+        const uint64_t *word = frame_pointer(zeroed.frame[i]);
+        for (unsigned at = 0; at < PAGE_SIZE / sizeof(*word); at++)
+            wrong += word[at] != 0;
+    }
+    return wrong;
 }
 
 static struct frame *order_alloc(unsigned order, enum frame_owner owner)
@@ -296,17 +335,16 @@ static void block_release(struct frame *frame)
 {
     unsigned order = frame->order;
 
-    for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
-        frame[i].owner = FRAME_FREE;
-        frame[i].flags = 0;
-    }
     if (order == 0) {
         bool enabled = interrupts_disable();
-        frame->flags = FRAME_FLAG_CACHED;
-        __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+        cached_end(frame);
         cache_give(frame);
         interrupts_restore(enabled);
         return;
+    }
+    for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
+        frame[i].owner = FRAME_FREE;
+        frame[i].flags = 0;
     }
     spinlock_lock(&frame_lock);
     buddy_free(frame, order);
@@ -320,6 +358,15 @@ void frame_put(struct frame *frame)
            frame_owner_name(frame->owner));
     if (__atomic_sub_fetch(&frame->count, 1, __ATOMIC_ACQ_REL) == 0)
         block_release(frame);
+}
+
+void frame_put_zeroed(struct frame *frame)
+{
+    ASSERT(frame->count == 1 && frame->order == 0 && frame->owner == FRAME_TABLE,
+           "frame %#lx (%s) is a table that nobody else has", frame_pa(frame),
+           frame_owner_name(frame->owner));
+    if (!zeroed_keep(frame))
+        frame_put(frame);
 }
 
 void frame_split(struct frame *frame, unsigned order)

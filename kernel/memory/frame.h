@@ -76,6 +76,12 @@ bool frame_zero_ahead(void);
 void frame_get(struct frame *frame);
 void frame_put(struct frame *frame);
 
+/* frame_put() of a single frame that holds nothing but zeroes again: it may serve frame_alloc_zeroed() as it is. */
+void frame_put_zeroed(struct frame *frame);
+
+/* Words that are not zero in frames kept for frame_alloc_zeroed(): for the checker, while nobody allocates. */
+uint64_t frame_zeroed_wrong(void);
+
 /* Make 2^order single frames, each with count 1, of one block of count 1. */
 void frame_split(struct frame *frame, unsigned order);
 

@@ -54,21 +54,34 @@ void buddy_free(struct frame *frame, unsigned order)
     block_insert(frame, order);
 }
 
-struct frame *buddy_alloc(unsigned order)
+/* Of the first block of at least order `least`, keep what is of order `order` or smaller. */
+static struct frame *block_take(unsigned least, unsigned *order)
 {
     if (!initialised)
         lists_init();
-    for (unsigned found = order; found <= FRAME_ORDER_MAX; found++) {
+    for (unsigned found = least; found <= FRAME_ORDER_MAX; found++) {
         struct frame *frame = TAILQ_FIRST(&lists[found]);
         if (frame == NULL)
             continue;
         block_remove(frame);
-        while (found > order) {
+        while (found > *order) {
             found--;
             block_insert(buddy_of(frame, found), found);
         }
-        buddy_frames -= UINT64_C(1) << order;
+        buddy_frames -= UINT64_C(1) << found;
+        *order = found;
         return frame;
     }
     return NULL;
+}
+
+struct frame *buddy_alloc(unsigned order)
+{
+    return block_take(order, &order);
+}
+
+struct frame *buddy_alloc_some(unsigned most, unsigned *order)
+{
+    *order = 31 - (unsigned)__builtin_clz(most);
+    return block_take(0, order);
 }

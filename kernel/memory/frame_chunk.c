@@ -102,12 +102,22 @@ paddr_t frame_chunk_table_page(void)
     return page;
 }
 
+/* Chunks below KNOWN_END that were found in use, a bit each; they stay so. Atomic. */
+#define KNOWN_END (UINT64_C(1) << 40)
+static uint64_t chunks_known[KNOWN_END / FRAME_CHUNK / 64];
+
 static bool chunk_in_use(paddr_t base)
 {
+    uint64_t number = base / FRAME_CHUNK;
     struct vmiter it;
 
+    if (base < KNOWN_END && __atomic_load_n(&chunks_known[number / 64], __ATOMIC_RELAXED) >> number % 64 & 1)
+        return true;
     vmiter_init(&it, &kernel_paging, (vaddr_t)frame_of(base));
-    return vmiter_present(&it);
+    bool present = vmiter_present(&it);
+    if (present && base < KNOWN_END)
+        __atomic_fetch_or(&chunks_known[number / 64], UINT64_C(1) << number % 64, __ATOMIC_RELAXED);
+    return present;
 }
 
 /* Whether a block of 128 frames deserves its own page of the array. */

@@ -16,6 +16,9 @@ void buddy_free(struct frame *frame, unsigned order);
 /* Take a block out; NULL when no list has one of this order or above. */
 struct frame *buddy_alloc(unsigned order);
 
+/* Take the smallest block there is, or as much of it as has at most `most` frames (a power of two): its order in *order. NULL when the lists are empty. */
+struct frame *buddy_alloc_some(unsigned most, unsigned *order);
+
 /* Frames in the lists. */
 extern uint64_t buddy_frames;
 

@@ -49,6 +49,11 @@ bool huge_page_fill(struct address_space *space, const struct region *region, va
     return true;
 }
 
+static bool leaf_huge(const struct vmiter *it)
+{
+    return it->level == 2 && (*it->entry & PTE_P || leaf_parked(*it->entry));
+}
+
 /* The leaf at `it` is huge: the table gets 512 small leaves, the block becomes 512 frames. */
 static int leaf_split(struct address_space *space, struct vmiter *it, struct paging_flush *flush)
 {
@@ -80,7 +85,7 @@ int huge_page_split_range(struct address_space *space, vaddr_t start, vaddr_t en
     int error = 0;
 
     for (vmiter_init(&it, &space->paging, start); it.va < end && error == 0; vmiter_next(&it))
-        if (it.level == 2 && (*it.entry & PTE_P || leaf_parked(*it.entry)))
+        if (leaf_huge(&it))
             error = leaf_split(space, &it, &flush);
     tlb_flush(space, &flush);
     return error;
@@ -88,5 +93,15 @@ int huge_page_split_range(struct address_space *space, vaddr_t start, vaddr_t en
 
 int huge_page_split_at(struct address_space *space, vaddr_t va)
 {
-    return va % PAGE_2M == 0 ? 0 : huge_page_split_range(space, va, va + 1);
+    struct paging_flush flush = PAGING_FLUSH_NONE;
+    struct vmiter it;
+
+    if (va % PAGE_2M == 0)
+        return 0;
+    vmiter_init(&it, &space->paging, va);
+    if (!leaf_huge(&it))
+        return 0;
+    int error = leaf_split(space, &it, &flush);
+    tlb_flush(space, &flush);
+    return error;
 }

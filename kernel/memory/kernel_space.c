@@ -7,6 +7,7 @@
 #include "kernel/debug/panic.h"
 #include "kernel/debug/spinlock.h"
 #include "kernel/lib/direct_map.h"
+#include "kernel/memory/address_space.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/frame_internal.h"
 #include "kernel/memory/tlb.h"
@@ -36,19 +37,26 @@ static unsigned stack_cached, stack_slots_free;
 static vaddr_t stack_slot_free[STACK_SLOTS_FREE_MAX];
 static vaddr_t stack_cache;
 
+/* `context` is the address space that the table is for; NULL: the kernel's own. */
 static paddr_t table_alloc(void *context)
 {
-    (void)context;
+    struct address_space *space = context;
+
     if (spinlock_held(&frame_lock))
         return frame_chunk_table_page();
     struct frame *frame = frame_alloc_zeroed(FRAME_TABLE);
+    if (space != NULL && frame != NULL)
+        space->tables++;
     return frame ? frame_pa(frame) : PADDR_NONE;
 }
 
 static void table_free(void *context, paddr_t table)
 {
-    (void)context;
+    struct address_space *space = context;
     struct frame *frame = frame_lookup(table);
+
+    if (space != NULL)
+        space->tables--;
     if (frame != NULL)
         frame_put(frame);
 }
@@ -75,6 +83,7 @@ void kernel_space_describe(const struct boot_info *info)
         .global = cpu_features.pge,
         .pages_1g = cpu_features.pages_1g,
         .pat = cpu_features.pat,
+        .direct = DIRECT_MAP_BASE,
     };
 }
 

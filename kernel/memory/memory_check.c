@@ -244,6 +244,9 @@ static bool everything_check(void)
     if (check.free_listed + frames->untouched != frames->free)
         violation(MEMORY_WRONG_USE, PADDR_NONE, "%lu frames are free, %lu are in the lists",
                   frames->free - frames->untouched, check.free_listed);
+    if (frame_zeroed_wrong() != 0)
+        violation(MEMORY_WRONG_USE, PADDR_NONE, "%lu words of frames that were cleared ahead are not 0",
+                  frame_zeroed_wrong());
     check.violations += paging_check(&kernel_paging, NULL, NULL);
     survey = (struct survey){.page = page_show_again};
     return check.look->page_again == NULL || survey_spaces(&survey);

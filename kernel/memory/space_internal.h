@@ -56,6 +56,9 @@ void unmap_batch_finish(struct unmap_batch *batch);
 /* Take every page of [start, end) out of the table and give back the frames; whether there were any. Large leaves at the edges have been split. The table pages stay. */
 bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end);
 
+/* Give back every page, and every table but the root, of a space that no CPU has loaded. The regions stay. */
+void space_drop_all(struct address_space *space);
+
 /* Give back the table pages that only [start, end), where no region is any more, needed. */
 void space_tables_prune(struct address_space *space, vaddr_t start, vaddr_t end);
 

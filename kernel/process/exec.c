@@ -20,6 +20,7 @@
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/thread_internal.h"
+#include "kernel/vdso/vdso.h"
 #include "paging/layout.h"
 #include "paging/paging.h"
 
@@ -220,7 +221,7 @@ static void pointers_push(struct stack_builder *stack, const struct exec_argumen
 }
 
 static int stack_fill(struct address_space *space, const struct elf_program *program, vaddr_t bias,
-                      const char *path, const struct exec_arguments *arguments, vaddr_t *rsp)
+                      vaddr_t vdso, const char *path, const struct exec_arguments *arguments, vaddr_t *rsp)
 {
     static const char platform[] = "x86_64";
     struct stack_builder stack = {space, space->stack_end - sizeof(uint64_t), 0};
@@ -236,6 +237,8 @@ static int stack_fill(struct address_space *space, const struct elf_program *pro
     auxiliary_add(&vector, AT_RANDOM, random_at);
     auxiliary_add(&vector, AT_EXECFN, path_at);
     auxiliary_add(&vector, AT_PLATFORM, platform_at);
+    if (vdso != 0)
+        auxiliary_add(&vector, AT_SYSINFO_EHDR, vdso);
     auxiliary_add(&vector, AT_NULL, 0);
     pointers_push(&stack, arguments, strings, &vector);
     *rsp = stack.at;
@@ -306,7 +309,7 @@ int process_exec(struct process *process, const struct exec_program *program,
 {
     struct elf_program elf;
     const char *reason;
-    vaddr_t bias, rsp = 0;
+    vaddr_t bias, vdso, rsp = 0;
 
     int error = elf_read(program->bytes, program->size, &elf, &reason);
     if (error != 0) {
@@ -320,7 +323,9 @@ int process_exec(struct process *process, const struct exec_program *program,
     if (error == 0)
         error = program_map(space, &elf, program->backing, &bias);
     if (error == 0)
-        error = stack_fill(space, &elf, bias, program->path, arguments, &rsp);
+        error = vdso_map(space, &vdso);
+    if (error == 0)
+        error = stack_fill(space, &elf, bias, vdso, program->path, arguments, &rsp);
     if (error == 0 && process == current_process())
         error = process_end_other_threads();
     if (error != 0) {

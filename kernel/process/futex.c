@@ -68,7 +68,7 @@ static int key_make(vaddr_t address, enum futex_scope scope, struct futex_key *k
         return 0;
     mutex_lock(&space->mutex);
     const struct region *region = region_find(&space->regions, address);
-    if (region == NULL || !(region->protection & REGION_READ)) {
+    if (region == NULL || !(region->protection & (REGION_READ | REGION_WRITE))) {
         error = -EFAULT;
     } else if (region->flags & REGION_SHARED && region->backing != NULL) {
         key->backing = region->backing;

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "kernel/process/scheduler.h"
+
 /* Weights of nice -20 .. 19: each step is a factor of about 1.25, so that one step is worth a tenth of the CPU between two threads
  * (Linux's table,
  * Documentation/scheduler/sched-nice-design). */
@@ -36,6 +38,11 @@ void run_queue_weigh(struct thread *thread, int nice)
 {
     thread->nice = nice;
     thread->weight = weights[nice - NICE_MIN];
+    thread->slice = SCHEDULER_SLICE;
+    if (thread->weight < RUN_QUEUE_WEIGHT_NORMAL)
+        thread->slice = SCHEDULER_SLICE * thread->weight / RUN_QUEUE_WEIGHT_NORMAL;
+    if (thread->slice < SCHEDULER_SLICE_LEAST)
+        thread->slice = SCHEDULER_SLICE_LEAST;
 }
 
 void run_queue_insert(struct run_queue *queue, struct thread *thread)
@@ -67,11 +74,12 @@ void run_queue_exchange(struct run_queue *queue, struct thread *thread)
         return;
     }
     /* Two that take turns: the tree is one node. */
-    RB_INIT(&queue->threads);
     first->queued = false;
     thread->state = THREAD_RUNNABLE;
     thread->queued = true;
-    RB_INSERT(thread_tree, &queue->threads, thread);
+    RB_SET(thread, NULL, run_node);
+    RB_COLOR(thread, run_node) = RB_BLACK;
+    RB_ROOT(&queue->threads) = thread;
     queue->first = thread;
 }
 

@@ -60,7 +60,7 @@ static inline uint64_t run_queue_virtual(const struct thread *thread, uint64_t n
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 
-/* Set nice and the weight that follows from it. The thread runs and waits nowhere, or its queue is locked and adjusted by the caller. */
+/* Set nice, and the weight and the slice that follow from it. The thread runs and waits nowhere, or its queue is locked and adjusted by the caller. */
 void run_queue_weigh(struct thread *thread, int nice);
 
 #endif

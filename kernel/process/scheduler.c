@@ -91,7 +91,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
     struct thread *to = choose(cpu, from);
 
     cpu_work_done(CPU_WORK_RESCHEDULE);
-    to->slice_end = now + SCHEDULER_SLICE;
+    to->slice_end = now + to->slice;
     if (cpu->run_queue->count > 0)
         timer_at_latest(to->slice_end);
     if (to == from) {
@@ -204,6 +204,15 @@ static bool preempts(const struct cpu *cpu, const struct thread *thread)
     return (int64_t)(now - thread->virtual_time) > WAKE_ADVANTAGE;
 }
 
+/* Somebody waits now: the running thread's turn is to end in time, or at once when it has had more than one. This CPU, interrupts off. */
+static void slice_watch(struct cpu *cpu)
+{
+    if (cpu->current == cpu->idle || cpu->current->slice_end <= clock_now())
+        cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
+    else
+        timer_at_latest(cpu->current->slice_end);
+}
+
 /* Tell the CPU of a thread that came to wait in its queue, which is locked: it runs at once, or a turn is to end in time. */
 static void tell(struct cpu *cpu, struct thread *thread)
 {
@@ -215,7 +224,7 @@ static void tell(struct cpu *cpu, struct thread *thread)
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     } else if (cpu->run_queue->count == 1) {
         if (here)
-            timer_at_latest(cpu->current->slice_end);
+            slice_watch(cpu);
         else
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     }
@@ -364,7 +373,7 @@ static uint64_t scheduler_tick(uint64_t now)
     if (cpu->current != cpu->idle && now < cpu->current->slice_end)
         return cpu->current->slice_end;
     cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
-    cpu->current->slice_end = now + SCHEDULER_SLICE;
+    cpu->current->slice_end = now + cpu->current->slice;
     return cpu->current->slice_end;
 }
 
@@ -377,7 +386,7 @@ static void reschedule_interrupt(struct trap_frame *frame, void *context)
     (void)context;
     lapic_end_of_interrupt();
     if (cpu->run_queue->count > 0)
-        timer_at_latest(cpu->current->slice_end);
+        slice_watch(cpu);
 }
 
 /* Interrupts are off between the look at the queue and HLT, so that no wake-up is slept through. */
@@ -433,11 +442,20 @@ int thread_set_affinity(struct thread *thread, const struct cpu_mask *affinity)
 void thread_set_nice(struct thread *thread, int nice)
 {
     struct run_queue *queue = queue_lock_of(thread);
-    bool counted = thread->queued || thread->state == THREAD_RUNNING;
+    bool running = thread->state == THREAD_RUNNING, counted = thread->queued || running;
+    uint64_t now = clock_now();
 
+    /* What it has run it ran with the weight that it had, and the rest of its turn is one of its new weight. */
+    if (running && now > thread->time_stamp)
+        account(thread->cpu, now);
     if (counted)
         run_queue_leave(queue, thread);
     run_queue_weigh(thread, nice);
+    if (running && now + thread->slice < thread->slice_end) {
+        thread->slice_end = now + thread->slice;
+        if (queue->count > 0 && thread->cpu == cpu_current())
+            timer_at_latest(thread->slice_end);
+    }
     if (counted)
         __atomic_store_n(&queue->load, queue->load + thread->weight, __ATOMIC_RELAXED);
     spinlock_unlock(&queue->lock);
@@ -450,7 +468,7 @@ static uint64_t *current_mutex_ranks(void)
 
 void scheduler_start(void)
 {
-    static struct thread boot_thread = {.name = "idle 0", .state = THREAD_RUNNING};
+    static struct thread boot_thread = {.name = "idle 0", .state = THREAD_RUNNING, .slice = SCHEDULER_SLICE};
     static const struct mutex_scheduler mutex_scheduler = {thread_block, thread_wake, current_mutex_ranks};
     struct cpu *cpu = cpu_current();
 

@@ -1,6 +1,6 @@
 /* The scheduler: which thread runs on each CPU.
  *
- * Every CPU has its run queue; who has had least of it runs next, in turns of SCHEDULER_SLICE, each thread in proportion to its weight (nice). A thread that wakes runs where it ran last, or on an
+ * Every CPU has its run queue; who has had least of it runs next, in turns of at most SCHEDULER_SLICE, each thread in proportion to its weight (nice). A thread that wakes runs where it ran last, or on an
  * idle CPU, and soon when it has had little; idle CPUs take over threads that wait elsewhere, busy ones hand over what they have too many of. A thread stops running only by its own call (block,
  * yield, exit) or on its way back to user mode: the kernel itself is not preempted, so code that does not sleep stays on its CPU. Lock: run_queue.lock (LOCK_RUN_QUEUE), held across the switch
  * and released by the thread that comes. */
@@ -12,7 +12,9 @@
 #include "kernel/process/thread.h"
 #include "paging/types.h"
 
-#define SCHEDULER_SLICE UINT64_C(6000000) /* nanoseconds */
+/* Nanoseconds of a turn; less for threads of less than normal weight, which come again sooner instead. */
+#define SCHEDULER_SLICE       UINT64_C(6000000)
+#define SCHEDULER_SLICE_LEAST UINT64_C(1000000)
 
 /* Make the running code the boot CPU's idle thread: it becomes a thread that may start others, but never block. Interrupts off. */
 void scheduler_start(void);

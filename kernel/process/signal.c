@@ -26,9 +26,10 @@ static void pending_add(struct signal_pending *pending, const struct signal_info
     if (pending->set & SIGNAL_BIT(info->signal))
         return;
     pending->set |= SIGNAL_BIT(info->signal);
-    struct signal_record *record = heap_alloc(sizeof(*record));
-    if (record == NULL)
+    struct signal_record *record = &pending->first;
+    if (pending->first_used && (record = heap_alloc(sizeof(*record))) == NULL)
         return;
+    pending->first_used = true;
     record->info = *info;
     SLIST_INSERT_HEAD(&pending->records, record, link);
 }
@@ -46,7 +47,10 @@ static struct signal_info pending_take(struct signal_pending *pending, int signa
     if (found != NULL) {
         info = found->info;
         SLIST_REMOVE(&pending->records, found, signal_record, link);
-        heap_free(found);
+        if (found == &pending->first)
+            pending->first_used = false;
+        else
+            heap_free(found);
     }
     return info;
 }

@@ -37,7 +37,7 @@ struct signal_actions {
     struct signal_action action[SIGNAL_MAX];
 };
 
-/* What is pending: the set, and one information record for each signal of it that memory could be had for. */
+/* What is pending: the set, and one information record for each signal of it that memory could be had for. One record needs none. */
 struct signal_record {
     SLIST_ENTRY(signal_record) link;
     struct signal_info info;
@@ -45,6 +45,8 @@ struct signal_record {
 struct signal_pending {
     signal_set set;
     SLIST_HEAD(, signal_record) records;
+    struct signal_record first;
+    bool first_used;
 };
 
 struct signal_state {

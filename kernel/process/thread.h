@@ -49,6 +49,7 @@ struct thread {
     uint64_t virtual_time; /* run_queue.h */
     uint32_t weight;
     int nice;
+    uint64_t slice;     /* nanoseconds of a turn, from the weight */
     int policy;         /* SCHED_OTHER, SCHED_BATCH or SCHED_IDLE */
     uint64_t slice_end; /* clock_now() when its turn is over */
 

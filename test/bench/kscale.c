@@ -20,8 +20,8 @@
 #define BATCH        256
 #define ROUNDS       7
 #define ROUND_TIME   UINT64_C(150000000) /* nanoseconds */
-#define PING_PONGS   2000
-#define PROTECTS     2000
+#define PING_PONGS   300
+#define PROTECTS     500
 #define SECOND       UINT64_C(1000000000)
 #define WORKERS_MOST 2
 

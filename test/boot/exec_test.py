@@ -3,6 +3,7 @@
 own."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ BUILD = os.environ.get("QUIRE_BUILD") or os.path.join(ROOT, "build")
 FIRST = os.path.join(BUILD, "test/boot/first")
 HELLO = b"hello from the first process\n"
 TIME_LIMIT = 100
+STAMP = re.compile(r"^\[ *([0-9.]+)\]")
 
 
 def quire(*arguments: str, stdin: bytes = b"", cwd: str = ROOT) -> subprocess.CompletedProcess:
@@ -69,16 +71,20 @@ class Exec(unittest.TestCase):
         self.assertIn(b"panic", result.stderr)
 
     def test_repeated(self):
-        """Two deterministic runs leave the same log, but for what the firmware was given to read."""
-        logs = []
+        """Two deterministic runs leave the same log, at the same times to the millisecond: when the kernel is
+        entered depends on how the firmware found the volume, and on that, where timer interrupts fall."""
+        logs, stamps = [], []
         with tempfile.TemporaryDirectory() as folder:
             for number in range(2):
                 log = os.path.join(folder, f"log{number}.txt")
                 self.assertEqual(self.ran("--deterministic", "--log", log, FIRST, "hello").returncode, 42)
-                with open(log, "rb") as file:
-                    # When the kernel was entered depends on how the firmware found the volume.
-                    logs.append([line for line in file.read().split(b"\n") if b"entered at tick" not in line])
+                with open(log, encoding="utf-8", errors="replace") as file:
+                    lines = [line for line in file if "entered at tick" not in line]
+                logs.append([STAMP.sub("", line) for line in lines])
+                stamps.append([float(found[1]) for found in map(STAMP.match, lines) if found])
         self.assertEqual(logs[0], logs[1])
+        for one, other in zip(*stamps):
+            self.assertAlmostEqual(one, other, delta=0.001)
 
     def test_refusals(self):
         """What cannot be run is said in one line, without a machine being started."""

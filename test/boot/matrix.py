@@ -182,7 +182,7 @@ ROWS = [
     selftests("selftest-racing", cpus=4, memory="512M", deterministic=False),
     # Several processors: how many, how they are numbered, what firmware says of them
     processors("8", "processors: 8 run\n", cpus=8),
-    processors("64", "processors: 64 run\n", cpus=64),
+    processors("64", "processors: 64 run\n", cpus=64, suite="smp-long"),
     processors("sockets", "processors: 8 run\n", cpus=8, topology="sockets=2,cores=2,threads=2"),
     processors("sparse-ids", "processors: 6 run\n", cpus=6, topology="sockets=2,cores=3,threads=1"),
     processors("empty-sockets", "processors: 2 run\n", cpus=2, topology="maxcpus=8"),
@@ -215,7 +215,10 @@ ROWS = [
             whole=False),
     crashes("panic-in-log", "a sink fails"),
     crashes("lock-order",
-            'lock order: "test outer".*wanted at selftest_lock_order.*while holding "test inner"'),
+            'lock order: "test outer".*wanted at want_outer.*while holding "test inner".*taken at hold_inner',
+            r'holds lock "test inner" taken at hold_inner.*called from\n'
+            r".*#0 \w+ selftest_lock_order.*\n.*selftest_run",
+            r"backtrace:\n(.*\n)*?.*want_outer.*\n.*selftest_lock_order"),
     crashes("lock-twice", 'lock order: "test outer".*while holding "test outer"',
             'holds lock "test outer" taken at selftest_lock_twice'),
     crashes("lock-not-held", 'lock "test outer" is released by the CPU that holds it'),

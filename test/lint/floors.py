@@ -14,6 +14,7 @@ FLOORS = [
     "kernel/cpu",
     "kernel/device",
     "kernel/memory",
+    "kernel/vdso",
     "kernel/process",
     "kernel/view",
     "kernel/file",

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 from esp.boot import Boot, Outcome, Run, Stdio, log_tail  # noqa: E402
 from esp.cpio import Writer  # noqa: E402
-from esp.machine import Machine  # noqa: E402
+from esp.machine import TURN, Machine  # noqa: E402
 from esp.words import quote  # noqa: E402
 
 VERDICT = re.compile(r"^(ok|not ok) ([^\s:]+)(?:: (.*))?$", re.MULTILINE)
@@ -35,9 +35,10 @@ def boot(options: argparse.Namespace, program: str, arguments: list[str]) -> tup
     # Without a screen: faults are logged, and drawing their log would take most of the time.
     machine = Machine(
         cpus=options.cpus, memory=options.memory, cpu=options.cpu, display=[],
-        deterministic=not options.free_running,
+        deterministic=not options.free_running, turn=options.turn,
     )
-    words = f"{OPTIONS} {options.append} init={program} -- " + " ".join(map(quote, arguments))
+    time = "env.CHECK_TIME=host" if options.free_running else ""
+    words = f"{OPTIONS} {options.append} {time} init={program} -- " + " ".join(map(quote, arguments))
     with tempfile.TemporaryFile() as output:
         request = Boot(machine, options.esp, words, archive, timeout=options.timeout)
         with Run(request, Stdio(None, output.fileno(), output.fileno())) as run:
@@ -82,6 +83,7 @@ def main() -> int:
     parser.add_argument("--log-has", metavar="TEXT", help="the kernel's log must say this")
     parser.add_argument("--timeout", type=float, default=240)
     parser.add_argument("--free-running", action="store_true", help="time is the host's")
+    parser.add_argument("--turn", type=int, default=TURN, help="microseconds: another order of events")
     parser.add_argument("esp")
     kinds = parser.add_mutually_exclusive_group(required=True)
     kinds.add_argument("--run-tests", nargs=2, metavar=("GROUP", "NAMES"))

@@ -2,7 +2,8 @@
 
 usage: linux.py PROGRAM [ARGUMENTS...]
 
-CHECK_KERNEL=linux tells it where Linux differs by design, and to attack resources within limits only."""
+CHECK_KERNEL=linux tells it where Linux differs by design, and to attack resources within limits only;
+CHECK_TIME=host, that others take their part of the time."""
 
 import os
 import resource
@@ -20,7 +21,7 @@ def prepare() -> None:
 
 
 def main() -> int:
-    environment = {"PATH": "/bin:/usr/bin", "CHECK_KERNEL": "linux"}
+    environment = {"PATH": "/bin:/usr/bin", "CHECK_KERNEL": "linux", "CHECK_TIME": "host"}
     process = subprocess.Popen(
         sys.argv[1:], env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=prepare
     )
