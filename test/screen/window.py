@@ -1,4 +1,5 @@
-"""`./quire run` opens a window: read from an X server without a display (Xvfb), which keeps its picture in a file.
+"""`./quire run` opens a window: read from an X server without a display (Xvfb), which keeps its picture in
+a file.
 
 usage: window.py BUILD
 
@@ -64,8 +65,9 @@ def main() -> int:
         return SKIPPED
     font = read_font(os.path.join(sys.argv[1], "kernel/device/font.psf"))
     with tempfile.TemporaryDirectory() as folder:
-        server = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24", "-fbdir", folder,
-                                   "-nolisten", "tcp"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24",
+                                   "-fbdir", folder, "-nolisten", "tcp"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         number = server.stdout.readline().decode().strip()
         environment = {**os.environ, "DISPLAY": f":{number}", "QUIRE_NO_BUILD": "1",
                        "QUIRE_BUILD": os.path.abspath(sys.argv[1])}
