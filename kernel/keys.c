@@ -49,6 +49,7 @@ static void typed_second(const uint8_t *bytes, size_t size)
 
 static void typed(const uint8_t *bytes, size_t size)
 {
+    console_scroll_end();
     switch (console_terminal_shown()) {
     case CONSOLE_VIEWER:
         viewer_input(bytes, size);

@@ -8,6 +8,10 @@
 #include "kernel/debug/trap_frame.h"
 #include "kernel/lib/string.h"
 
+/* How much of the log, as it was, a report repeats: on the screen other text may have gone between. */
+#define TAIL_SIZE  1024
+#define TAIL_LINES 8
+
 static struct {
     struct cpu *cpu; /* the one that panics; the first wins */
     unsigned depth;  /* panics within the panic */
@@ -15,6 +19,8 @@ static struct {
     void (*reporters[PANIC_REPORTERS_MAX])(const struct trap_frame *frame_or_null);
     void (*end)(void);
     char message[LOG_LINE_MAX];
+    char tail[TAIL_SIZE];
+    size_t tail_size;
 } state;
 
 _Noreturn static void stop(void)
@@ -110,6 +116,25 @@ static void log_locks(uint64_t rbp)
     }
 }
 
+static void log_tail_lines(void)
+{
+    size_t start = state.tail_size;
+
+    /* Lines end with a newline: the start of the last few. */
+    for (unsigned lines = 0; start > 0; start--)
+        if (state.tail[start - 1] == '\n' && lines++ == TAIL_LINES)
+            break;
+    if (start < state.tail_size)
+        log_error("the log before:");
+    for (size_t end = start; end < state.tail_size; end++) {
+        if (state.tail[end] != '\n')
+            continue;
+        state.tail[end] = '\0';
+        log_error("  | %s", state.tail + start);
+        start = end + 1;
+    }
+}
+
 /* Everything after the first line. `frame` is NULL when the kernel itself found the fault, at `rip` with frame pointer `rbp`. */
 _Noreturn static void panic_report(const struct trap_frame *frame, uint64_t rip, uint64_t rbp)
 {
@@ -123,6 +148,7 @@ _Noreturn static void panic_report(const struct trap_frame *frame, uint64_t rip,
     }
     for (unsigned i = 0; i < state.reporter_count; i++)
         state.reporters[i](frame);
+    log_tail_lines();
     log_error("quire: panic: %s", state.message);
     panic_leave();
 }
@@ -143,6 +169,7 @@ _Noreturn static void panic_run(const struct cause *cause, const char *message)
     if (depth > 1)
         panic_again(depth, cause->file, cause->line, message);
     strlcpy(state.message, message, sizeof(state.message));
+    state.tail_size = log_tail(state.tail, sizeof(state.tail));
     log_error("----------------------------------------------------------------");
     log_error("panic on CPU %u: %s", cpu_current()->id, state.message);
     if (cause->line != 0)

@@ -393,6 +393,18 @@ void console_scroll_back(int half_screens)
     console_leave(entered);
 }
 
+void console_scroll_end(void)
+{
+    enum console_terminal terminal = console_terminal_shown();
+
+    if (!exists[terminal] || __atomic_load_n(&teletypes[terminal].grid.back, __ATOMIC_RELAXED) == 0)
+        return;
+    bool entered = console_enter();
+    teletype_scroll_back(&teletypes[terminal], -(int)teletypes[terminal].grid.lines);
+    screen_show_soon();
+    console_leave(entered);
+}
+
 bool console_application_keys(enum console_terminal terminal)
 {
     return exists[terminal] && teletypes[terminal].application_keys;

@@ -56,6 +56,9 @@ void console_terminal_cells(enum console_terminal terminal, const uint16_t *cell
 /* Move the view of the shown terminal by so many screens into the past (negative: back). */
 void console_scroll_back(int half_screens);
 
+/* Back to the present, when it is in the past: something was typed there. */
+void console_scroll_end(void);
+
 /* Do arrow keys send ESC O instead of ESC [ there? */
 bool console_application_keys(enum console_terminal terminal);
 

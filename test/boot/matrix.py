@@ -57,7 +57,8 @@ def crashes(name: str, panic: str, *log: str, whole: bool = True, **changes) -> 
     report = [rf"panic on CPU 0: {panic}", *log, "cr0 [0-9a-f]{8}  cr2 [0-9a-f]{16}  cr3 [0-9a-f]{16}",
               rf"quire: panic: {panic}[^\n]*\n?$"]
     if whole:
-        report += [r"#\d+ [0-9a-f]{16} selftest_run\+0x[0-9a-f]+\n", "running: kernel thread start"]
+        report += [r"#\d+ [0-9a-f]{16} selftest_run\+0x[0-9a-f]+\n", "running: kernel thread start",
+                   r"the log before:\n(\[.*\]   \| .*\n){3}"]
     return selftests(name, f"selftest={name}", status=35, display=[], log=report, **changes)
 
 

@@ -15,7 +15,7 @@ SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "
            "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal",
            "#": "3", "^": "6", "~": "grave_accent"}
 HOLD_TIME = 6  # milliseconds
-KEY_TIME = 0.012
+KEY_TIME = 0.025
 
 
 class Monitor:

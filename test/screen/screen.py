@@ -56,12 +56,15 @@ def typing(machine: ShownMachine) -> None:
 def history(machine: ShownMachine) -> None:
     text = machine.command("for i in $(seq 200); do echo line-$i; done", r"^line-200$")
     check("line-101\n" not in text, "what scrolled off is not seen")
-    for _ in range(4):
+    rows = machine.screen().rows
+    for step in (1, 2):  # half a screen each; two more lines are the prompt's
         machine.monitor.key("shift-pgup")
-    machine.wait(r"^line-101$")
-    for _ in range(5):
-        machine.monitor.key("shift-pgdn")
-    machine.wait(r"^line-200$")
+        machine.wait(rf"^line-{200 + 1 - rows // 2 * step}\Z")
+    machine.monitor.key("shift-pgdn")
+    machine.wait(rf"^line-{200 + 1 - rows // 2}\Z")
+    machine.monitor.type("#")  # typing goes back to the present
+    machine.wait(r"^line-200\n/ # #$")
+    machine.monitor.key("backspace")
 
 
 def terminals(machine: ShownMachine) -> None:
