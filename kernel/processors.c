@@ -30,29 +30,27 @@
 #include "kernel/process/timer.h"
 #include "syscalls/syscall.h"
 
-#define MICROSECOND      UINT64_C(1000)
-#define MILLISECOND      (1000 * MICROSECOND)
-#define INIT_DELAY       (10 * MILLISECOND) /* SDM vol. 3A, 9.4.4.1 */
-#define STARTUP_DELAY    (200 * MICROSECOND)
-#define ANSWER_TIME      (300 * MILLISECOND)
-#define LOOK_INTERVAL    (10 * MICROSECOND)
+#define MICROSECOND   UINT64_C(1000)
+#define MILLISECOND   (1000 * MICROSECOND)
+#define INIT_DELAY    (10 * MILLISECOND) /* SDM vol. 3A, 9.4.4.1 */
+#define STARTUP_DELAY (200 * MICROSECOND)
+#define ANSWER_TIME   (1000 * MILLISECOND) /* a virtual machine may be slow to run a processor at all */
+#define LOOK_INTERVAL (10 * MICROSECOND)
 
 /* Descriptors, SDM vol. 3A, 3.4.5: accessed already, so that the page is never written. */
-#define START_CODE_32    UINT64_C(0x00cf9b000000ffff)
-#define START_DATA       UINT64_C(0x00cf93000000ffff)
-#define START_CODE_64    UINT64_C(0x00af9b000000ffff)
+#define START_CODE_32 UINT64_C(0x00cf9b000000ffff)
+#define START_DATA    UINT64_C(0x00cf93000000ffff)
+#define START_CODE_64 UINT64_C(0x00af9b000000ffff)
 
-#define TSC_ROUNDS       8
+#define TSC_ROUNDS    8
 
-#define XAPIC_ID_MAX     254
-#define CPUID_INITIAL_ID 1
-#define CPUID_TOPOLOGY   0xb
+#define XAPIC_ID_MAX  254
 
 static struct {
     paddr_t code; /* of the loader's range: this page, then the root's */
     struct paging paging;
-    struct cpu *coming; /* the one being started */
-    bool up;            /* it has come so far that the page is free for the next */
+    /* The one being started; NULL: it has come so far that the page is free for the next. Atomic: whoever changes it first decides whether the processor is given up or has come. */
+    struct cpu *coming;
 
     /* Comparing time-stamp counters: each side writes its reading when it is its turn. */
     uint32_t turn;
@@ -82,6 +80,12 @@ static void tsc_compare(uint32_t first)
 /* The first C code of another processor, on its idle thread's stack, interrupts off. */
 _Noreturn static void processor_main(struct cpu *cpu)
 {
+    struct cpu *expected = cpu;
+
+    /* Too late: nobody waits any more. */
+    if (!__atomic_compare_exchange_n(&start.coming, &expected, NULL, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        cpu_stop();
     cpu_tables_load(cpu, cpu->tables);
     cpu_control_start();
     write_cr3(kernel_paging.root);
@@ -89,7 +93,6 @@ _Noreturn static void processor_main(struct cpu *cpu)
     int error = lapic_start((volatile void *)KERNEL_MAP_LAPIC);
     ASSERT_EQ(error, 0, "a processor that was started through its local APIC has one");
     syscall_start();
-    __atomic_store_n(&start.up, true, __ATOMIC_RELEASE);
     tsc_compare(1);
     while (cpu_count_now() <= cpu->id)
         cpu_relax();
@@ -146,11 +149,18 @@ static void page_prepare(const struct cpu *cpu)
 static bool answered(uint64_t wait)
 {
     for (uint64_t waited = 0; waited < wait; waited += LOOK_INTERVAL) {
-        if (__atomic_load_n(&start.up, __ATOMIC_ACQUIRE))
+        if (__atomic_load_n(&start.coming, __ATOMIC_ACQUIRE) == NULL)
             return true;
         clock_delay(LOOK_INTERVAL);
     }
-    return __atomic_load_n(&start.up, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&start.coming, __ATOMIC_ACQUIRE) == NULL;
+}
+
+/* false: it has come at the last moment. */
+static bool give_up(struct cpu *cpu)
+{
+    return __atomic_compare_exchange_n(&start.coming, &cpu, &boot_cpu, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
 }
 
 /* The processor has had its INIT. */
@@ -161,11 +171,11 @@ static bool processor_start(struct cpu *cpu)
     page_prepare(cpu);
     start.turn = UINT32_MAX; /* the comparison waits for the boot CPU */
     start.reading = 0;
-    __atomic_store_n(&start.up, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&start.coming, cpu, __ATOMIC_RELEASE);
     lapic_send_startup(cpu->lapic_id, page);
     if (!answered(STARTUP_DELAY)) {
         lapic_send_startup(cpu->lapic_id, page);
-        if (!answered(ANSWER_TIME))
+        if (!answered(ANSWER_TIME) && give_up(cpu))
             return false;
     }
     __atomic_store_n(&start.turn, 0, __ATOMIC_RELEASE);
@@ -255,6 +265,7 @@ static void processors_start_all(uint32_t limit)
             continue;
         /* It gets another INIT, so that it does not wake up later to find the page gone. */
         lapic_send_init(cpu->lapic_id);
+        clock_delay(INIT_DELAY);
         log_warning("processors: the one with APIC id %u does not answer; it is left out", cpu->lapic_id);
         silent++;
     }
