@@ -22,6 +22,10 @@ class Entry:
     data: bytes
 
 
+# Whole pages of a file that lie in pages of the archive are mapped as they are.
+PAGE = 4096
+
+
 def _aligned(size: int) -> int:
     return (size + 3) & ~3
 
@@ -78,15 +82,18 @@ class Writer:
             raise ValueError(f"{host_path}: neither file, folder nor symbolic link")
 
     def bytes(self) -> bytes:
-        parts: list[bytes] = []
+        archive = bytearray()
         for inode, entry in enumerate(self._entries.values(), start=1):
-            parts.append(_record(inode, entry))
-        parts.append(_record(0, Entry(TRAILER, 0, b"")))
-        return b"".join(parts)
+            archive += _record(inode, entry, len(archive))
+        archive += _record(0, Entry(TRAILER, 0, b""), len(archive))
+        return bytes(archive)
 
 
-def _record(inode: int, entry: Entry) -> bytes:
+def _record(inode: int, entry: Entry, position: int) -> bytes:
+    """The entry's record, which begins at `position`. Zeroes after the name make a large file begin at a page."""
     name = os.fsencode(entry.name) + b"\0"
+    if stat.S_ISREG(entry.mode) and len(entry.data) >= PAGE:
+        name += bytes(-(position + HEADER_SIZE + len(name)) % PAGE)
     links = 2 if stat.S_ISDIR(entry.mode) else 1
     fields = [inode, entry.mode, 0, 0, links, 0, len(entry.data), 0, 0, 0, 0, len(name), 0]
     header = MAGIC + b"".join(b"%08X" % field for field in fields)
@@ -109,7 +116,7 @@ def read(archive: bytes) -> list[Entry]:
         data_end = data_start + fields[FIELD_FILE_SIZE]
         if data_end > len(archive) or fields[FIELD_NAME_SIZE] == 0:
             raise ValueError(f"cpio entry at byte {position} runs past the end")
-        name = os.fsdecode(archive[name_start : name_end - 1])
+        name = os.fsdecode(archive[name_start:name_end].rstrip(b"\0"))
         if name == TRAILER:
             return entries
         entries.append(Entry(name, fields[FIELD_MODE], archive[data_start:data_end]))

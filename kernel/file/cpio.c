@@ -33,7 +33,8 @@ enum field {
     FIELDS
 };
 
-#define HEADER_SIZE (MAGIC_SIZE + FIELDS * FIELD_DIGITS)
+#define HEADER_SIZE    (MAGIC_SIZE + FIELDS * FIELD_DIGITS)
+#define NAME_FIELD_MAX (2 * CPIO_NAME_MAX) /* with zeroes after the name, which put the data at a page */
 
 void cpio_start(struct cpio_reader *reader, const void *bytes, size_t size)
 {
@@ -149,6 +150,20 @@ static void entry_fill(struct cpio_entry *entry, const uint32_t *fields, size_t 
     entry->size = fields[FIELD_SIZE];
 }
 
+/* Eight at a time: most of an archive's names are followed by thousands. */
+static bool all_zero(const uint8_t *bytes, size_t size)
+{
+    uint64_t found = 0, word;
+
+    for (; size >= sizeof(word); bytes += sizeof(word), size -= sizeof(word)) {
+        __builtin_memcpy(&word, bytes, sizeof(word));
+        found |= word;
+    }
+    for (; size > 0; size--)
+        found |= *bytes++;
+    return found == 0;
+}
+
 /* 1 and an entry, or 0 when it was an archive's last record, or -EINVAL. */
 static int record_read(struct cpio_reader *reader, struct cpio_entry *entry)
 {
@@ -165,12 +180,15 @@ static int record_read(struct cpio_reader *reader, struct cpio_entry *entry)
         return fail(reader, start, "has a header with bad digits");
 
     size_t name_size = fields[FIELD_NAME_SIZE];
-    if (name_size == 0 || name_size > CPIO_NAME_MAX + 1)
+    if (name_size == 0 || name_size > NAME_FIELD_MAX)
         return fail(reader, start, "has a name of impossible length");
     if (name_size > left - HEADER_SIZE)
         return fail(reader, start, "ends inside a name");
     const uint8_t *name = header + HEADER_SIZE;
-    if (memchr(name, 0, name_size) != name + name_size - 1)
+    size_t name_length = strnlen((const char *)name, name_size);
+    if (name_length > CPIO_NAME_MAX)
+        return fail(reader, start, "has a name of impossible length");
+    if (name_length == name_size || !all_zero(name + name_length, name_size - name_length))
         return fail(reader, start, "has a name that is not terminated where it should");
 
     size_t data = ROUND_UP(start + HEADER_SIZE + name_size, ALIGNMENT);
@@ -179,12 +197,12 @@ static int record_read(struct cpio_reader *reader, struct cpio_entry *entry)
     size_t end = ROUND_UP(data + fields[FIELD_SIZE], ALIGNMENT);
     reader->offset = end < reader->size ? end : reader->size;
 
-    if (name_size == sizeof(TRAILER) && memcmp(name, TRAILER, sizeof(TRAILER)) == 0)
+    if (name_length == strlen(TRAILER) && memcmp(name, TRAILER, name_length) == 0)
         return 0;
     entry_fill(entry, fields, start);
     entry->archive = reader->archives;
     entry->data = reader->bytes + data;
-    const char *error = name_clean(name, name_size - 1, entry);
+    const char *error = name_clean(name, name_length, entry);
     if (error == NULL)
         error = kind_check(entry);
     return error == NULL ? 1 : fail(reader, start, error);

@@ -203,7 +203,7 @@ ROWS = [
                words="clock=reference"),
     selftests("selftest-clock-reference", cpus=4, memory="512M", words="clock=reference", suite="smp-long"),
     processors("racing", "processors: 8 run\n", cpus=8, deterministic=False),
-    selftests("selftest-two-processors", cpus=2, turn=3000, memory="512M", suite="smp"),
+    selftests("selftest-two-processors", cpus=2, turn=3000, memory="512M", suite="smp-long"),
     selftests("selftest-two-racing", cpus=2, memory="512M", suite="smp", deterministic=False),
     selftests("selftest-eight-racing", cpus=8, memory="512M", suite="smp-long", deterministic=False),
     selftests("selftest-smp-few-features", cpus=4, words=f"nocpu={FEW_FEATURES}", memory="512M",

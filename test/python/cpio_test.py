@@ -33,6 +33,15 @@ class CpioTest(unittest.TestCase):
                 (entry,) = cpio.read(archive)
                 self.assertEqual((entry.name, entry.data), ("n" * name_size, b"d" * data_size))
 
+    def test_large_files_begin_at_pages(self):
+        writer = cpio.Writer()
+        for size in (100, 4095, 4096, 5000, 70000):
+            writer.add_file(f"some/where/{size}", bytes([size % 251 + 1]) * size)
+        archive = writer.bytes()
+        for entry in cpio.read(archive):
+            if len(entry.data) >= cpio.PAGE:
+                self.assertEqual(archive.index(entry.data) % cpio.PAGE, 0, entry.name)
+
     def test_a_later_file_replaces_an_earlier_one(self):
         writer = cpio.Writer()
         writer.add_file("bin/a", b"old")
@@ -74,11 +83,12 @@ class CpioTest(unittest.TestCase):
         writer = cpio.Writer()
         writer.add_file("a/b/c", bytes(range(256)))
         writer.add_file("a/d", b"x")
+        writer.add_file("a/large", b"y" * 10000)
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run(["cpio", "--extract", "--quiet"], input=writer.bytes(), cwd=folder, check=True)
             with open(f"{folder}/a/b/c", "rb") as file:
                 self.assertEqual(file.read(), bytes(range(256)))
-            self.assertEqual(sorted(os.listdir(f"{folder}/a")), ["b", "d"])
+            self.assertEqual(sorted(os.listdir(f"{folder}/a")), ["b", "d", "large"])
 
 
 if __name__ == "__main__":

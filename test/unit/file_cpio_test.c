@@ -94,6 +94,24 @@ static void names_are_cleaned(void **state)
     }
 }
 
+/* Zeroes after a name fill the record up to a page; anything else there is damage. */
+static void names_may_be_followed_by_zeroes(void **state)
+{
+    const size_t name = 110;
+
+    (void)state;
+    cpio_maker_start(&maker);
+    cpio_maker_add(&maker, &(struct cpio_fields){.mode = MODE_FILE}, "abcd", "data", 4);
+    cpio_maker_end(&maker);
+    memset(maker.bytes + name + 1, 0, 3);
+    assert_int_equal(first(maker.size), 1);
+    assert_string_equal(entry.name, "a");
+    assert_memory_equal(entry.data, "data", 4);
+    maker.bytes[name + 2] = 'c';
+    assert_int_equal(first(maker.size), -EINVAL);
+    assert_non_null(strstr(reader.error, "not terminated"));
+}
+
 static void names_that_lead_out_are_refused(void **state)
 {
     static const char *const names[] = {"..", "../a", "a/../b", "/..", "./../a", "a/..", "a/b/../../../c"};
@@ -218,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(entries_come_out_as_they_went_in, setup),
         cmocka_unit_test_setup(names_are_cleaned, setup),
+        cmocka_unit_test_setup(names_may_be_followed_by_zeroes, setup),
         cmocka_unit_test_setup(names_that_lead_out_are_refused, setup),
         cmocka_unit_test_setup(every_cut_is_noticed, setup),
         cmocka_unit_test_setup(changed_bytes_do_no_harm, setup),
