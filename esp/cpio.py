@@ -90,7 +90,8 @@ class Writer:
 
 
 def _record(inode: int, entry: Entry, position: int) -> bytes:
-    """The entry's record, which begins at `position`. Zeroes after the name make a large file begin at a page."""
+    """The entry's record, which begins at `position`. Zeroes after the name make a large file's data begin
+    at a page."""
     name = os.fsencode(entry.name) + b"\0"
     if stat.S_ISREG(entry.mode) and len(entry.data) >= PAGE:
         name += bytes(-(position + HEADER_SIZE + len(name)) % PAGE)
