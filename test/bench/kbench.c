@@ -33,6 +33,7 @@
 #define MEGABYTE     ((size_t)1 << 20)
 #define DIRTY_SIZE   (64 * MEGABYTE)
 #define FAULT_SIZE   (4 * MEGABYTE)
+#define HUGE_PAGE    (2 * MEGABYTE)
 #define PIPE_SIZE    ((size_t)65536)
 #define SAMPLES_MAX  64
 #define FILE_PATH    "/tmp/kbench"
@@ -291,6 +292,20 @@ static uint64_t measure_fault(unsigned operations)
     return measured;
 }
 
+/* Per page of 4 KiB again, of memory that comes 2 MiB at a time. */
+static uint64_t measure_fault_huge(unsigned operations)
+{
+    size_t size = operations * PAGE;
+    char *memory = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return UNAVAILABLE;
+    char *aligned = memory + (-(uintptr_t)memory & (HUGE_PAGE - 1));
+    madvise(aligned, size, MADV_HUGEPAGE);
+    MEASURE(operations, page_write(aligned, measure_i));
+    munmap(memory, size + HUGE_PAGE);
+    return measured;
+}
+
 /* The parent writes pages that a sleeping child shares. */
 static uint64_t measure_copy_on_write(unsigned operations)
 {
@@ -503,6 +518,7 @@ static const struct benchmark {
     {"fork-64m", measure_fork_dirty, 3, 1},
     {"exec", measure_exec, 15, 2},
     {"fault", measure_fault, 7, FAULT_SIZE / PAGE},
+    {"fault-huge", measure_fault_huge, 7, FAULT_SIZE / PAGE},
     {"copy-on-write", measure_copy_on_write, 7, FAULT_SIZE / PAGE},
     {"map", measure_map, 31, 50},
     {"map-1m", measure_map_touch, 15, 1},

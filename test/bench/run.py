@@ -126,10 +126,10 @@ def figure(value: float | None) -> str:
     return f"{value / 1e6:.1f} M" if value >= 10_000_000 else f"{value:.0f}"
 
 
-def mark_of(value: float | None, aim: int) -> str:
+def mark_of(value: float | None, aim: int | None) -> str:
     if value is None:
         return "not there"
-    return "" if value <= aim else f"{value / aim:.1f} x"
+    return "" if aim is None or value <= aim else f"{value / aim:.1f} x"
 
 
 def rows_of(quire: dict[str, float], linux: dict[str, float] | None, names: list[str]) -> list[list[str]]:
@@ -158,7 +158,7 @@ def print_table(rows: list[list[str]], measured_linux: bool) -> None:
 
 def print_summary(quire: dict[str, float], names: list[str]) -> None:
     shown = [operation for operation in [*reference.OPERATIONS, reference.BOOT, reference.MEMORY_TAKEN]
-             if not names or operation.name in names]
+             if operation.aim is not None and (not names or operation.name in names)]
     met = sum(quire.get(operation.name, float("inf")) <= operation.aim for operation in shown)
     print(f"\nInstructions per operation, and bytes of memory; {met} of {len(shown)} aims met. Linux (Debian"
           "\n6.1 as it comes), lean (without mitigations and auditing), others: test/bench/reference.py.")
