@@ -58,12 +58,18 @@ void spinlock_unlock(struct spinlock *lock);
 /* Held by this CPU? For assertions. */
 bool spinlock_held(const struct spinlock *lock);
 
-/* Disable interrupts; true when they were on. Give that back to interrupts_restore(). */
-static inline bool interrupts_disable(void)
+/* For the locks themselves: what follows, but for measuring how long interrupts are off. */
+static inline bool interrupts_disable_unmeasured(void)
 {
     uint64_t flags;
     __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags) : : "memory");
-    bool on = flags & (1u << 9);
+    return flags & (1u << 9);
+}
+
+/* Disable interrupts; true when they were on. Give that back to interrupts_restore(). */
+static inline bool interrupts_disable(void)
+{
+    bool on = interrupts_disable_unmeasured();
     if (__builtin_expect(lock_times_on, 0) && on)
         interrupts_off_begin();
     return on;
