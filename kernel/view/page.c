@@ -73,7 +73,15 @@ static void label_put(struct view_grid *grid, unsigned row, uint64_t address)
 
 /* --- what is shown --- */
 
-/* The window of 2 MiB that holds most pages of processes: the lowest of them. */
+/* A page that a process has for itself: what it only maps of a file lies where the file is. */
+static bool own_page(const struct usage_chunk *chunk, uint64_t index)
+{
+    const struct frame *frame = frame_lookup(chunk->base + index * PAGE_SIZE);
+
+    return chunk->mark[index].process != 0 && frame != NULL && frame->owner != FRAME_FILE;
+}
+
+/* The window of 2 MiB that holds most pages that processes have for themselves: the lowest of them. */
 paddr_t view_physical_start(const struct usage *usage, const struct view_settings *settings)
 {
     uint64_t most = 0;
@@ -86,7 +94,7 @@ paddr_t view_physical_start(const struct usage *usage, const struct view_setting
         for (uint64_t window = 0; window < chunk->frames; window += PAGE_2M / PAGE_SIZE) {
             uint64_t count = 0;
             for (uint64_t j = window; j < window + PAGE_2M / PAGE_SIZE && j < chunk->frames; j++)
-                count += chunk->mark[j].process != 0;
+                count += own_page(chunk, j);
             if (count > most) {
                 most = count;
                 best = chunk->base + window * PAGE_SIZE;

@@ -21,7 +21,7 @@ struct view_settings {
     enum view_lens lens;
     uint64_t zoom;    /* bytes a cell of VIEW_PHYSICAL: PAGE_SIZE, PAGE_2M or PAGE_1G */
     paddr_t physical; /* where it begins, unless... */
-    bool automatic;   /* ...the viewer finds the place where most of the processes' pages are */
+    bool automatic;   /* ...the viewer finds the place where most of what processes have for themselves is */
     vaddr_t virtual;  /* where the virtual part begins; 0: at the process's first region */
     int pid;          /* whose virtual space; 0: the first process that has one */
 };

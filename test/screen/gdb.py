@@ -31,9 +31,9 @@ COMMANDS = [
     ("quire map 0", r"ffff800000000000-.* rw- kernel\n(.*\n)*ffffffff80000000-.* r-x kernel"),
     ("quire regions 1", r"000000401000-[0-9a-f]+ r-xp file at 0x1000\n(.*\n)*.* rw-p \[stack\]"),
     ("quire frame $cr3 >> 12", r"physical 0x[0-9a-f]+: FRAME_TABLE, count 1"),
-    # The code of the program that ends: its own copy.
+    # The code of the program: a page of the archive, which both processes map.
     ("python gdb.execute(f'quire frame {translate(loaded_root(), 0x401000) >> 12}')",
-     r"FRAME_ANONYMOUS, count 1.*\n  mapped by busybox \(2\) at 0x401000 r-x user\n$"),
+     r"FRAME_FILE, count 3.*\n(.*\n)*  mapped by busybox \(2\) at 0x401000 r-x user\n$"),
     ("quire regs", r"on: .*WP.*NXE(.*\n)*.*sys_exit_group(.*\n)*tables: busybox \(2\)"),
     ("quire log 3", r"\[ +\d+\.\d+\] .*\n"),
     ("quire why", r"no program has been ended by an exception yet"),
