@@ -48,6 +48,13 @@ def cells(screen: Screen) -> list[Cell]:
     return [screen.cell(FIRST_ROW + i // 64, FIRST_COLUMN + i % 64) for i in range(512)]
 
 
+def until(condition) -> None:
+    """Look until it is so, or for as long as a busy host may take; the caller says what is wrong then."""
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def lenses(machine: ShownMachine) -> None:
     """Every lens has its letters, and says what they mean."""
     for legend, letters in ((r"^\. none  r read  w write  x execute", ".rwxRWX-"),
@@ -106,7 +113,7 @@ def freezing(machine: ShownMachine) -> None:
     time.sleep(0.8)
     check(moment() == frozen, "time stands still")
     machine.monitor.type("s")
-    time.sleep(0.8)
+    until(lambda: moment() > frozen)
     stepped = moment()
     check(stepped > frozen, "a step is a new picture")
     time.sleep(0.5)
@@ -142,7 +149,7 @@ def palette(machine: ShownMachine) -> None:
     machine.wait(r"PHYSICAL MEMORY +@\d+")
     check(colours() == {MAGENTA}, f"K is bright magenta: {colours()}")
     machine.monitor.type("c")
-    time.sleep(0.6)
+    until(lambda: colours() == {SAFE_MAGENTA})
     check(colours() == {SAFE_MAGENTA}, f"K is {SAFE_MAGENTA} for colour-blind people: {colours()}")
     machine.keep("viewer-safe-colours")
     machine.monitor.type("c")
