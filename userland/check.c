@@ -166,10 +166,21 @@ void check_survives(const char *what, check_body *body, const void *argument)
     check_that(survived(status), "%s: expected survival, got %s", what, check_status_text(status));
 }
 
+static bool cpu_has_hypervisor(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & CPUID_HYPERVISOR_BIT) != 0;
+}
+
+bool check_cpu_is_shared(void)
+{
+    return check_on_linux && cpu_has_hypervisor();
+}
+
 bool check_cpu_is_emulated(void)
 {
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & CPUID_HYPERVISOR_BIT) == 0)
+    if (!cpu_has_hypervisor())
         return false;
     __cpuid(CPUID_HYPERVISOR_LEAF, a, b, c, d);
     unsigned words[3] = {b, c, d};

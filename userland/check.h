@@ -57,6 +57,10 @@ const char *check_status_text(int status);
 /* QEMU's emulated CPU (TCG): does without alignment checks, unmasked SSE exceptions, reserved bits of mxcsr. */
 bool check_cpu_is_emulated(void);
 
+/* Linux as the guest of a hypervisor, which may let programs do what the processor would refuse, or refuse it in another way (PVM
+ * runs the guest's kernel itself in user mode): no second opinion on what is the processor's alone to decide. */
+bool check_cpu_is_shared(void);
+
 /* The signal of a non-canonical address used through rsp or rbp: SIGBUS, as Linux has it for a stack fault; the emulated CPU
  * raises a general-protection fault instead. */
 int check_stack_fault_signal(void);

@@ -171,7 +171,9 @@ static void zero_page(void)
     faults = memory_faults();
     for (size_t i = 0; i < PAGES; i++)
         fresh[i * PAGE_SIZE] = (unsigned char)(i + 1);
-    expect("writing it", frames, PAGES, memory_faults() - faults, PAGES);
+    faults = memory_faults() - faults;
+    /* Not every Linux has that page: then reading has made pages of their own already. */
+    expect("writing it", frames, PAGES, faults, check_on_linux && faults == 0 ? 0 : PAGES);
     for (size_t i = 0; i < PAGES; i++)
         check_that(fresh[i * PAGE_SIZE] == i + 1 && fresh[i * PAGE_SIZE + 1] == 0, "page %zu is not its own",
                    i);
