@@ -6,6 +6,7 @@ How a run talks to the host (serial ports, the debug-exit port) is in esp/boot.p
 import os
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 
 OVMF = "/usr/share/OVMF"
@@ -77,6 +78,15 @@ def qemu_program() -> str:
     if program is None:
         raise MachineError("qemu-system-x86_64 is not installed (package qemu-system-x86)")
     return program
+
+
+def qemu_version() -> int:
+    """The major version of QEMU, which prints "QEMU emulator version 7.2.17 (...)"."""
+    said = subprocess.run([qemu_program(), "--version"], capture_output=True, text=True).stdout
+    match = re.search(r"version (\d+)\.", said)
+    if match is None:
+        raise MachineError(f"qemu-system-x86_64 does not tell its version: {said!r}")
+    return int(match[1])
 
 
 def firmware_file(name: str) -> str:

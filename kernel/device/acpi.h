@@ -62,6 +62,7 @@ struct acpi_info {
     bool present;
     uint32_t cpu_count;
     struct acpi_cpu cpu[ACPI_CPUS_MAX];
+    uint32_t cpus_left_out; /* entries for which there was no place */
     uint32_t ioapic_count;
     struct acpi_ioapic ioapic[ACPI_IOAPICS_MAX];
     uint32_t override_count;

@@ -34,7 +34,7 @@ static void cpu_add(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint
             return;
     }
     if (info->cpu_count == ACPI_CPUS_MAX) {
-        log_warning("ACPI: CPU with APIC id %u is left out: more than %u", apic_id, ACPI_CPUS_MAX);
+        info->cpus_left_out++;
         return;
     }
     info->cpu[info->cpu_count++] = (struct acpi_cpu){
@@ -114,4 +114,6 @@ void acpi_madt_parse(struct acpi_info *info, const struct acpi_table *madt)
         }
         at += length;
     }
+    if (info->cpus_left_out > 0)
+        log_warning("ACPI: %u CPUs are left out: more than %u", info->cpus_left_out, ACPI_CPUS_MAX);
 }

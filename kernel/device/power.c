@@ -68,8 +68,11 @@ void power_set_firmware(void (*reset)(bool reboot))
 
 static void debug_exit(uint8_t value)
 {
-    if (state.debug_exit != 0)
-        outl(state.debug_exit, value);
+    if (state.debug_exit == 0)
+        return;
+    outl(state.debug_exit, value);
+    /* QEMU 9 and later let the processor run on until another of their threads ends the machine. */
+    clock_delay(SETTLE_TIME);
 }
 
 static void firmware_reset(bool reboot)

@@ -1,7 +1,7 @@
 """The boot matrix: every machine Quire is booted on by the tests, and what must come of it.
 
-Rows of the suites `boot`, `kernel` and `smp` run with every change; those of `matrix` and `smp-long`, rarer
-machines, when asked for."""
+Rows of the suites `boot`, `kernel` and `smp` run with every change; those of `matrix`, `smp-long` and
+`x2apic`, rarer machines, when asked for."""
 
 from dataclasses import dataclass, field
 
@@ -28,6 +28,7 @@ class Row:
     selftest: str = ""  # instead of the program: this word boots the kernel's own tests
     status: int = 42  # of the program; for a self-test QEMU's
     log: list[str] = field(default_factory=list)  # regular expressions that the kernel's log must match
+    qemu: int = 0  # the row needs QEMU of this major version or a later one
     until: str = ""  # the row is passed as soon as this is seen on COM1; the machine need not end
     timeout: int = TIME_LIMIT
 
@@ -45,6 +46,14 @@ def boots(name: str, suite: str = "boot", timeout: int = TIME_LIMIT, **changes) 
 def processors(name: str, *log: str, suite: str = "smp", **changes) -> Row:
     """A machine with several processors: what is logged of them."""
     return boots(f"processors-{name}", suite, log=list(log), **{"memory": "512M", "display": [], **changes})
+
+
+def x2apic(name: str, *log: str, selftest: str = "", **changes) -> Row:
+    """A machine whose processors end up in x2APIC mode. QEMU emulates that from version 9 on, but not
+    while it counts instructions."""
+    changes = {"memory": "512M", "deterministic": False, "display": [], "qemu": 9, "selftest": selftest,
+               "status": 33 if selftest else 42, "timeout": LONG_TIME_LIMIT, **changes}
+    return boots(f"x2apic-{name}", "x2apic", log=["processors: .* run, x2APIC mode\n", *log], **changes)
 
 
 def selftests(name: str, word: str = "selftest", status: int = 33, suite: str = "kernel", **changes) -> Row:
@@ -88,6 +97,10 @@ def probes(name: str, suite: str = "boot", **changes) -> Row:
 
 LEGACY_FREE = "q35,usb=off,sata=off,smbus=off,vmport=off,pit=off,pic=off,i8042=off,hpet=off"
 USB_KEYBOARD = ["-device", "qemu-xhci,id=keyboard-bus", "-device", "usb-kbd,bus=keyboard-bus.0"]
+# Two processors in the first socket, one in each of the others: 512 and 1323 are ids that no xAPIC can have.
+WIDE_IDS = [word for socket, core in ((1, 0), (2, 299)) for word in (
+    "-device", f"max-x86_64-cpu,socket-id={socket},die-id=0,module-id=0,core-id={core},thread-id=0")]
+WIDE = {"cpus": 2, "topology": "sockets=3,cores=300,maxcpus=900", "extra": WIDE_IDS}
 NX_STACK = ["-fw_cfg", "name=opt/ovmf/PcdSetNxForStack,string=y"]
 NUMA = ["-object", "memory-backend-ram,id=n0,size=512M", "-object", "memory-backend-ram,id=n1,size=512M",
         "-numa", "node,memdev=n0,cpus=0-1", "-numa", "node,memdev=n1,cpus=2-3"]
@@ -203,6 +216,12 @@ ROWS = [
                words="clock=reference"),
     selftests("selftest-clock-reference", cpus=4, memory="512M", words="clock=reference", suite="smp-long"),
     processors("racing", "processors: 8 run\n", cpus=8, deterministic=False),
+    # x2APIC mode: firmware left it on, or ids need it
+    x2apic("left-on", "processors: 4 run", cpus=4, hostile="x2apic"),
+    x2apic("wide-ids", "processors: 4 run", **WIDE),
+    x2apic("many", "ACPI: 44 CPUs are left out", "processors: 255 run", cpus=300, memory="2G", timeout=900),
+    x2apic("selftest", "selftest [0-9]+ passed, 0 failed", selftest="selftest", cpus=4, hostile="x2apic"),
+    x2apic("selftest-racing", "selftest [0-9]+ passed, 0 failed", selftest="selftest", **WIDE),
     selftests("selftest-two-processors", cpus=2, turn=3000, memory="512M", suite="smp-long"),
     selftests("selftest-two-racing", cpus=2, memory="512M", suite="smp", deterministic=False),
     selftests("selftest-eight-racing", cpus=8, memory="512M", suite="smp-long", deterministic=False),

@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 from esp import image  # noqa: E402
 from esp.boot import STATUS_ORDERLY, Boot, Outcome, Run, Stdio, log_tail  # noqa: E402
 from esp.cpio import Writer  # noqa: E402
-from esp.machine import memory_bytes  # noqa: E402
+from esp.machine import memory_bytes, qemu_version  # noqa: E402
 from esp.words import quote  # noqa: E402
 from matrix import ROWS, Row, row_named  # noqa: E402
 
@@ -168,6 +168,9 @@ def run_row(row: Row, build: str) -> int:
     log = os.path.join(folder, f"{row.name}.txt")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(log)  # the last run's words are not this one's
+    if row.qemu > (version := qemu_version()):
+        print(f"{row.name}: needs QEMU {row.qemu} or later, first in PATH; this is {version}")
+        return 1
     boot = boot_of(row, build, log)
     if row.until:
         failures = failures_of_waiting(row, boot)

@@ -271,6 +271,7 @@ static void too_many_of_everything(void **state)
     checksum_fix(rsdp, 36, 32);
     parse();
     assert_int_equal(info.cpu_count, ACPI_CPUS_MAX);
+    assert_int_equal(info.cpus_left_out, CPUS - ACPI_CPUS_MAX);
     assert_int_equal(info.ioapic_count, ACPI_IOAPICS_MAX);
     assert_int_equal(info.override_count, ACPI_OVERRIDES_MAX);
 }

@@ -21,6 +21,7 @@ struct mischief {
     bool
         strict_protection; /* strict-protection: W^X for all of the firmware's tables, by 4 KiB pages; page 0 not mapped */
     bool five_levels;       /* five-levels: the firmware runs with five-level paging */
+    bool x2apic;            /* x2apic: the boot processor's local APIC is left in x2APIC mode */
     bool wide_descriptors;  /* wide-descriptors: 72 bytes from one memory descriptor to the next */
     bool shuffled_map;      /* shuffled-map: descriptors in no order */
     bool long_map;          /* long-map: more than 300 descriptors */

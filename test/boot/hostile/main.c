@@ -17,6 +17,7 @@ static const struct {
     {"five-levels", &mischief.five_levels},
     {"wide-descriptors", &mischief.wide_descriptors},
     {"shuffled-map", &mischief.shuffled_map},
+    {"x2apic", &mischief.x2apic},
     {"long-map", &mischief.long_map},
     {"strange-map", &mischief.strange_map},
     {"no-low-memory", &mischief.no_low_memory},

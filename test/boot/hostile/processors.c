@@ -1,4 +1,5 @@
-/* A MADT that calls processors enabled which do not exist (ACPI 6.4, 5.2.12.2), as some firmware does for empty sockets. */
+/* A MADT that calls processors enabled which do not exist (ACPI 6.4, 5.2.12.2), as some firmware does for empty sockets; a local APIC
+ * left in x2APIC mode (SDM vol. 3A, 11.12), as firmware of machines with many processors leaves it. */
 
 #include "efi/runtime.h"
 #include "test/boot/hostile/hostile.h"
@@ -13,7 +14,11 @@ enum { TABLE_LENGTH = 4, TABLE_CHECKSUM = 9, TABLE_ENTRIES = 36, RSDP_XSDT = 24 
 enum { ENTRY_BYTES = 8 };
 
 /* Ids that machines of the tests do not use. */
-#define FIRST_ID 0xc0u
+#define FIRST_ID           0xc0u
+
+#define CPUID_1_ECX_X2APIC (1u << 21)
+#define MSR_APIC_BASE      0x1bu
+#define APIC_BASE_X2APIC   (1u << 10)
 
 /* The XSDT's entries begin at an odd multiple of four. */
 typedef uint8_t *xsdt_entry __attribute__((aligned(4)));
@@ -64,8 +69,24 @@ static uint8_t *madt_extended(const uint8_t *madt)
     return copy;
 }
 
+/* On this processor only: the others sleep in the mode they woke in, and the kernel has to bring them along. */
+static void x2apic_enter(void)
+{
+    uint32_t a = 1, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (!(c & CPUID_1_ECX_X2APIC)) {
+        report("hostile: this processor has no x2APIC\n");
+        hostile_exit(EXIT_RULE);
+    }
+    __asm__ volatile("rdmsr" : "=a"(a), "=d"(d) : "c"(MSR_APIC_BASE));
+    __asm__ volatile("wrmsr" ::"c"(MSR_APIC_BASE), "a"(a | APIC_BASE_X2APIC), "d"(d));
+    report("hostile: x2APIC mode\n");
+}
+
 void hostile_processors(void)
 {
+    if (mischief.x2apic)
+        x2apic_enter();
     uint8_t *xsdt = mischief.absent_processors > 0 ? xsdt_find() : NULL;
     if (!xsdt)
         return;
