@@ -13,7 +13,7 @@ OVMF = "/usr/share/OVMF"
 # Virtual time goes by instructions (1 << 6 ns each), so runs do not depend on how busy this machine is; idle
 # time is skipped. It costs nothing. A smaller shift makes OVMF's delays, which are virtual time, many
 # instructions long.
-DETERMINISTIC = ["-icount", "shift=6,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]
+DETERMINISTIC = ["-icount", "shift=6,sleep=off", "-rtc", "base=2026-01-01,clock=vm"]
 # By instructions, QEMU lets one processor run until a timer of the machine is due, up to two seconds when
 # nothing else has one: who spins for another one's answer does so for that long. This device does nothing,
 # regularly.
@@ -73,6 +73,11 @@ def memory_bytes(size: str) -> int:
     return int(match[1]) << {"K": 10, "": 20, "M": 20, "G": 30, "T": 40}[match[2]]
 
 
+def seed_arguments() -> list[str]:
+    """What the machine's random numbers begin with: always the same, unless somebody wants another."""
+    return ["-seed", os.environ.get("QUIRE_SEED", "1")]
+
+
 def qemu_program() -> str:
     program = shutil.which("qemu-system-x86_64")
     if program is None:
@@ -126,7 +131,7 @@ def command_line(machine: Machine, image: str) -> list[str]:
     disk = image.replace(",", ",,")
     command += ["-drive", f"if=none,id=boot,format=raw,snapshot=on,file={disk}", *MEDIA[machine.media]]
     if machine.deterministic and machine.accel == "tcg":
-        command += DETERMINISTIC
+        command += [*DETERMINISTIC, *seed_arguments()]
         if machine.cpus > 1:
             command += [word.format(machine.turn) for word in TURNS]
     return command + machine.extra
@@ -144,5 +149,5 @@ def recording_arguments(mode: str, folder: str) -> list[str]:
         "-drive", f"if=none,id=direct,format=qcow2,file={place}/disk.qcow2",
         "-drive", "driver=blkreplay,if=none,image=direct,id=boot", *MEDIA["disk"],
         "-icount", f"shift=6,rr={mode},rrsnapshot=start,rrfile={place}/events",
-        "-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
+        "-rtc", "base=2026-01-01,clock=vm", *seed_arguments(),
     ]

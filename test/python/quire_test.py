@@ -22,6 +22,7 @@ def load_quire():
 
 
 quire = load_quire()
+suites = quire.suites
 
 # Says of every package but those in $MISSING that it is installed.
 DPKG_QUERY = """#!/bin/sh
@@ -111,8 +112,8 @@ class Places(unittest.TestCase):
             for result in ("OK", "EXPECTEDFAIL", "FAIL", "TIMEOUT", "ERROR", "SKIP", "UNEXPECTEDPASS"):
                 log.write(f'{{"name": "x", "result": "{result}"}}\n')
             log.flush()
-            self.assertEqual(quire.count_results(log.name), (2, 4))
-        self.assertEqual(quire.count_results("/nonexistent"), (0, 0))
+            self.assertEqual(suites.count_results(log.name), (2, 4))
+        self.assertEqual(suites.count_results("/nonexistent"), (0, 0))
 
     def test_results_within_a_test_are_counted_each(self):
         with tempfile.NamedTemporaryFile("w+") as log:
@@ -121,7 +122,20 @@ class Places(unittest.TestCase):
                                    ("TIMEOUT", "ok 1 - a\n"), ("OK", "some words\n")):
                 log.write(json.dumps({"name": "x", "result": result, "stdout": stdout}) + "\n")
             log.flush()
-            self.assertEqual(quire.count_results(log.name), (6, 2))
+            self.assertEqual(suites.count_results(log.name), (6, 2))
+
+    def test_one_failure_in_one_round_fails_them_all(self):
+        seeds = []
+
+        def round_of(_build, _suites, seed):
+            seeds.append(seed)
+            return (1, 4, 1) if seed == 2 else (0, 5, 0)
+
+        with mock.patch.object(suites, "run_once", round_of), mock.patch("builtins.print") as said:
+            self.assertEqual(suites.run("build", ("smp",), 3), 1)
+            self.assertEqual(said.call_args.args, ("14 passed, 1 failed",))
+            self.assertEqual(suites.run("build", ("smp",), 1), 0)
+        self.assertEqual(seeds, [1, 2, 3, 1])
 
 
 if __name__ == "__main__":
