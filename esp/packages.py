@@ -26,6 +26,7 @@ TEST_PACKAGES = {
     "clang-format": "the lint suite",
     "clang-tidy": "the lint suite",
     "cpio": "a second opinion on archives",
+    "xvfb": "a display without a screen, for the window",
 }
 GDB_PACKAGES = {"gdb": "the debugger"}
 RECORD_PACKAGES = {"qemu-utils": "overlays of disks, for recordings"}

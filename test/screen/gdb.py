@@ -1,16 +1,22 @@
 """The commands of esp/quire_gdb.py in gdb: on a machine stopped where a shell ends its second child, on one
-with four processors, and on one where programs were ended for bad accesses.
+with four processors, and on one where programs were ended for bad accesses. Then a machine whose console is
+the terminal, while gdb runs elsewhere.
 
 usage: gdb.py QUIRE FAULTING_PROGRAM
 
 The last line is "N passed, M failed"."""
 
 import os
+import pty
 import re
+import select
+import shlex
 import subprocess
 import sys
 import tempfile
+import time
 
+PATIENCE = 90
 BUSYBOX = "/bin/busybox"
 SCRIPT = "/bin/busybox true; /bin/busybox true; exit 3"
 STOP = ["hbreak sys_exit_group", "continue"]
@@ -79,6 +85,60 @@ def try_commands(quire: str, tried: list[tuple[str, str]], arguments: list[str])
     return len(tried) - failed, failed
 
 
+class Terminal:
+    """A command in a terminal of its own."""
+
+    def __init__(self, command: list[str]):
+        self.said = b""
+        self._pid, self._file = pty.fork()
+        if self._pid == 0:
+            os.environ["QUIRE_NO_BUILD"] = "1"
+            os.execvp(command[0], command)
+
+    def type(self, text: str) -> None:
+        os.write(self._file, text.encode())
+
+    def wait_for(self, pattern: str) -> re.Match | None:
+        """The pattern's match in all that was said, or None when it does not come."""
+        deadline = time.monotonic() + PATIENCE
+        while (match := re.search(pattern, self.said.decode(errors="replace"))) is None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._file], [], [], left)[0]:
+                return None
+            try:
+                self.said += os.read(self._file, 65536)
+            except OSError:  # the command has ended
+                return None
+        return match
+
+    def end(self) -> int:
+        """Its exit status, once it has said all."""
+        self.wait_for("(?!)")
+        os.close(self._file)
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+
+def console_elsewhere(quire: str) -> bool:
+    """gdb --console: the shell is on the terminal, gdb in another stops it, and both go on."""
+    terminal = Terminal([quire, "gdb", "--console", "--append", "-- /bin/busybox sh"])
+    told = terminal.wait_for(r"quire: waiting for gdb: (.*)\r\n")
+    if told is None:
+        print(f"not ok gdb --console: {terminal.said!r}")
+        return False
+    commands = ["hbreak sys_uname", "continue", "backtrace 1", "delete", "continue"]
+    debugger = subprocess.Popen([*shlex.split(told[1]), "-batch", *(w for c in commands for w in ("-ex", c))],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    steps = [(r"/ # ", "uname -s\r"), (r"\nQuire\r+\n/ # ", "exit 5\r")]
+    answered = all(terminal.wait_for(pattern) and terminal.type(text) is None for pattern, text in steps)
+    status = terminal.end()
+    stopped = "#0  sys_uname" in debugger.communicate(timeout=PATIENCE)[0]
+    if answered and stopped and status == 0:
+        return True
+    said = terminal.said.decode(errors="replace")
+    print(f"not ok gdb --console: stopped {stopped}, status {status}: {said}")
+    return False
+
+
 def main() -> int:
     quire, faulting = sys.argv[1:3]
     results = [
@@ -86,6 +146,7 @@ def main() -> int:
         try_commands(quire, FOUR_COMMANDS, ["--cpus", "4", BUSYBOX, "sh", "-c", LOOPS]),
         try_commands(quire, FAULT_COMMANDS, [faulting]),
     ]
+    results.append((1, 0) if console_elsewhere(quire) else (0, 1))
     passed, failed = (sum(column) for column in zip(*results))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
