@@ -26,7 +26,7 @@ LOOPS = "while :; do :; done & while :; do :; done & sleep 0.2; /bin/busybox tru
 COMMANDS = [
     ("quire ps", r"PID +PPID.*\n +1 +0 +1 +\d+ +\d+ +busybox\n +2 +1 +1 +\d+ +\d+ +running +busybox"),
     ("quire threads", r"thread 1 of busybox \(1\): blocked\n(  #\d+ .*\n)*  #\d+ .*process_wait"),
-    ("quire threads 0", r"kernel thread idle 0: run.*\n(.*\n)*kernel thread screen: \w+\n(  #\d+ .*\n)*"
+    ("quire threads 0", r"kernel thread idle 0: run.*\n(.*\n)*kernel thread screen: .*\n(  #\d+ .*\n)*"
                         r"  #\d+ .*refresh_run"),
     ("quire walk 0x400000",
      r"level 4 PML4 .*PWUA.*\n(.*\n)*  physical 0x[0-9a-f]+: readable, not writable, not executable, "
