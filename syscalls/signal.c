@@ -31,11 +31,13 @@ long sys_rt_sigaction(int signal, const void __user *new, void __user *old, size
     if (set && copy_from_user(&wanted, new, sizeof(wanted)) != 0)
         return -EFAULT;
     spinlock_lock(&process->lock);
-    struct signal_action *action = &process->actions.action[signal - 1];
-    struct user_action before = {action->handler, action->flags, action->restorer, action->mask};
-    if (set)
-        *action =
+    struct signal_action action = signal_action_get(process, signal);
+    struct user_action before = {action.handler, action.flags, action.restorer, action.mask};
+    if (set) {
+        action =
             (struct signal_action){wanted.handler, wanted.flags, wanted.restorer, wanted.mask & ~UNBLOCKABLE};
+        signal_action_set(process, signal, &action);
+    }
     spinlock_unlock(&process->lock);
     return user_address(old) != 0 ? copy_to_user(old, &before, sizeof(before)) : 0;
 }

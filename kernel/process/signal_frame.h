@@ -3,7 +3,7 @@
 #define KERNEL_PROCESS_SIGNAL_FRAME_H
 
 #include "kernel/debug/trap_frame.h"
-#include "kernel/process/signal.h"
+#include "kernel/process/signal_actions.h"
 #include "paging/types.h"
 
 /* Save the interrupted registers on the user's stack and make *frame enter the handler. A system call that the signal interrupted is set up to be made again when

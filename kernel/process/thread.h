@@ -13,6 +13,7 @@
 #include "kernel/debug/trap_frame.h"
 #include "kernel/lib/tree.h"
 #include "kernel/process/signal.h"
+#include "kernel/process/thread_files.h"
 #include "paging/types.h"
 
 struct address_space;
@@ -60,6 +61,7 @@ struct thread {
     uint64_t fs_base, gs_base; /* of user mode */
     void *fpu_state;           /* NULL: kernel thread */
 
+    struct thread_files files;
     struct signal_state signals; /* process->lock */
     uint64_t clear_child_tid;    /* user address: zeroed and woken at exit, 0: none */
     uint64_t robust_list;        /* user address */
