@@ -76,7 +76,7 @@ long sys_rt_sigpending(void __user *to, size_t set_size)
     return copy_to_user(to, &pending, set_size);
 }
 
-/* Sleep until a signal ends it: always interrupted. */
+/* Sleep until a handler ends it: always interrupted. */
 static long sleep_for_signal(void)
 {
     struct wait_queue nobody = WAIT_QUEUE_INIT(nobody);
@@ -85,7 +85,7 @@ static long sleep_for_signal(void)
     spinlock_lock(&lock);
     int error = wait_event(&nobody, &lock, false);
     spinlock_unlock(&lock);
-    return error;
+    return error == -EINTR ? -RESTART_UNHANDLED : error;
 }
 
 long sys_pause(void)

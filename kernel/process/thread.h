@@ -32,6 +32,13 @@ enum thread_sleep {
     SLEEP_INTERRUPTIBLE, /* any signal that it must act on */
 };
 
+/* A system call whose wait goes on after a stop (syscalls/restart.h). */
+struct thread_restart {
+    uint64_t number;   /* 0: none */
+    uint64_t deadline; /* clock_now() */
+    bool now;          /* it is being made again */
+};
+
 struct thread {
     int tid;
     struct process *process;
@@ -63,9 +70,10 @@ struct thread {
 
     struct thread_files files;
     struct signal_state signals; /* process->lock */
-    uint64_t clear_child_tid;    /* user address: zeroed and woken at exit, 0: none */
-    uint64_t robust_list;        /* user address */
-    uint64_t mutex_ranks;        /* ranks of the mutexes it holds (kernel/cpu/mutex.h) */
+    struct thread_restart restart;
+    uint64_t clear_child_tid; /* user address: zeroed and woken at exit, 0: none */
+    uint64_t robust_list;     /* user address */
+    uint64_t mutex_ranks;     /* ranks of the mutexes it holds (kernel/cpu/mutex.h) */
 
     uint64_t run_time;   /* nanoseconds it has run */
     uint64_t time_stamp; /* clock_now() when it began to run */

@@ -29,7 +29,9 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
+#include "syscalls/restart.h"
 
 #define ARCH_SET_GS 0x1001
 
@@ -458,6 +460,17 @@ void signal_send_process(struct process *to, const struct signal_info *info)
 void signal_block(signal_set mask)
 {
     thread.signals.blocked = mask;
+}
+
+uint64_t restart_deadline(uint64_t deadline)
+{
+    return deadline;
+}
+
+long restart_later(uint64_t deadline)
+{
+    (void)deadline;
+    return -RESTART_TIMED;
 }
 
 int process_each(int (*visit)(struct process *process, void *context), void *context)
