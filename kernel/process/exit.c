@@ -120,6 +120,7 @@ static void process_end(struct process *process)
 
     if (process == first_process)
         first_ended(status);
+    interval_timer_end(process);
     process_release_space(process);
     process_vfork_release(process);
     check_point_exit(process);

@@ -115,6 +115,7 @@ struct process *process_make(struct signal_actions *actions)
     wait_queue_init(&process->vfork_done);
     wait_queue_init(&process->threads_gone);
     wait_queue_init(&process->continued_queue);
+    interval_timer_init(&process->real_timer);
     process->exit_signal = SIGCHLD;
     process->start_time = clock_now();
     for (unsigned i = 0; i < RLIM_NLIMITS; i++)

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 #include "kernel/debug/spinlock.h"
+#include "kernel/process/interval_timer.h"
 #include "kernel/process/signal.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/wait_queue.h"
@@ -49,7 +50,8 @@ struct process {
     bool continue_untold;           /* the parent is to hear that the process goes on */
     struct signal_actions *actions; /* counted */
     struct signal_pending pending;  /* to the process as a whole */
-    bool vfork_borrowed;            /* the parent sleeps on vfork_done until this process execs or exits */
+    struct interval_timer real_timer;
+    bool vfork_borrowed; /* the parent sleeps on vfork_done until this process execs or exits */
     struct wait_queue vfork_done;
     struct wait_queue continued_queue; /* stopped threads sleep here */
 

@@ -178,9 +178,12 @@ static struct signal_info signal_take(struct thread *thread)
 
     if (own != 0)
         return pending_take(&thread->signals.pending, __builtin_ctzll(own) + 1);
-    if (shared != 0)
-        return pending_take(&process->pending, __builtin_ctzll(shared) + 1);
-    return (struct signal_info){0};
+    if (shared == 0)
+        return (struct signal_info){0};
+    struct signal_info info = pending_take(&process->pending, __builtin_ctzll(shared) + 1);
+    if (info.signal == SIGALRM)
+        interval_timer_taken(process);
+    return info;
 }
 
 /* The whole process stops: this thread, and the others when they look. */
