@@ -10,7 +10,6 @@
 #include "kernel/debug/selftest.h"
 #include "kernel/device/clock.h"
 #include "kernel/device/power.h"
-#include "kernel/file/file_table.h"
 #include "kernel/file/files.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
@@ -183,12 +182,13 @@ static void failures_arm(void)
 static void program_start(void)
 {
     struct exec_arguments arguments = {0};
+    struct thread_files files;
     struct process *process = process_create_first(machine_end);
 
-    if (process == NULL || file_table_make_first(&process->files) != 0)
+    if (process == NULL || files_make_first(&files) != 0)
         panic("there is no memory for a first process");
     const char *path = arguments_make(&arguments);
-    int error = program_exec(process, path, &arguments, NULL);
+    int error = program_exec(process, path, &arguments, &files, NULL);
     if (error != 0)
         panic("%s cannot be run: error %d", path, -error);
     exec_arguments_free(&arguments);

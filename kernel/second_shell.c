@@ -4,7 +4,6 @@
 #include <asm/errno.h>
 
 #include "kernel/file/console.h"
-#include "kernel/file/file_table.h"
 #include "kernel/file/files.h"
 #include "kernel/first_process.h"
 #include "kernel/lib/format.h"
@@ -48,12 +47,13 @@ static void ended(int status)
 static int shell_run(struct process *process, const char *path)
 {
     struct exec_arguments arguments = {0};
+    struct thread_files files = {0};
     const char *name = path;
 
     for (const char *at = path; *at != '\0'; at++)
         if (*at == '/')
             name = at + 1;
-    int error = file_table_make_console(&process->files, TERMINAL);
+    int error = files_make_console(&files, TERMINAL);
     if (error == 0)
         error = exec_arguments_add(&arguments, name, strlen(name));
     arguments.argument_count = 1;
@@ -61,7 +61,8 @@ static int shell_run(struct process *process, const char *path)
         error = first_process_environment(&arguments);
     console_second_control(process->session);
     if (error == 0)
-        error = program_exec(process, path, &arguments, NULL);
+        error = program_exec(process, path, &arguments, &files, NULL);
+    thread_file_operations.release(&files);
     exec_arguments_free(&arguments);
     return error;
 }

@@ -1,9 +1,11 @@
-/* fork, vfork, clone, clone3: new processes and threads. */
+/* fork, vfork, clone, clone3: new processes and threads. unshare: what they share. */
 #include <asm/errno.h>
 #include <asm/signal.h>
 #include <linux/sched.h>
 
+#include "kernel/memory/address_space.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 #include "paging/layout.h"
 #include "syscalls/process.h"
@@ -24,21 +26,25 @@ long sys_vfork(void)
 
 /* What everybody may ask for. The last ones have no meaning here: nothing traces, there are no I/O contexts, and what CLONE_SYSVSEM shares does not exist. */
 #define ANY_FLAGS                                                                                            \
-    (CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_VM |             \
-     CLONE_SYSVSEM | CLONE_IO | CLONE_PTRACE | CLONE_UNTRACED)
+    (CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | CLONE_PARENT_SETTID | CLONE_SETTLS | CLONE_VM | CLONE_FS |  \
+     CLONE_FILES | CLONE_SIGHAND | CLONE_SYSVSEM | CLONE_IO | CLONE_PTRACE | CLONE_UNTRACED)
 
-/* A process of its own may share the memory only: files, actions and working directory are copied. */
 #define PROCESS_FLAGS (ANY_FLAGS | CLONE_VFORK | CLONE_CLEAR_SIGHAND)
+#define THREAD_FLAGS  (ANY_FLAGS | CLONE_THREAD)
 
-/* A thread shares all of its process. */
-#define THREAD_SHARES (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
-#define THREAD_FLAGS  (ANY_FLAGS | THREAD_SHARES)
-
+/* Handlers mean something in the memory that they are in only, and the threads of a process have them in common. */
 static bool flags_allowed(uint64_t flags)
 {
-    if (flags & CLONE_THREAD)
-        return (flags & THREAD_SHARES) == THREAD_SHARES && !(flags & ~THREAD_FLAGS);
-    return !(flags & ~PROCESS_FLAGS);
+    if (flags & CLONE_THREAD && !(flags & CLONE_SIGHAND))
+        return false;
+    if (flags & CLONE_SIGHAND && (!(flags & CLONE_VM) || flags & CLONE_CLEAR_SIGHAND))
+        return false;
+    return !(flags & ~(flags & CLONE_THREAD ? THREAD_FLAGS : PROCESS_FLAGS));
+}
+
+static unsigned files_shared(uint64_t flags)
+{
+    return (flags & CLONE_FILES ? THREAD_FILES_TABLE : 0) | (flags & CLONE_FS ? THREAD_FILES_PLACE : 0);
 }
 
 /* As clone3 has it: the exit signal and the stack's end apart from the flags. */
@@ -52,6 +58,8 @@ static long clone(const struct clone_args *wanted)
         .clear_child_tid = wanted->flags & CLONE_CHILD_CLEARTID ? wanted->child_tid : 0,
         .vfork = wanted->flags & CLONE_VFORK,
         .share_space = wanted->flags & CLONE_VM,
+        .share_actions = wanted->flags & CLONE_SIGHAND,
+        .share_files = files_shared(wanted->flags),
         .default_actions = wanted->flags & CLONE_CLEAR_SIGHAND,
         .exit_signal = wanted->exit_signal <= SIGNAL_MAX ? (int)wanted->exit_signal : 0,
     };
@@ -122,4 +130,27 @@ long sys_clone3(uint64_t from, size_t size)
         return -EINVAL;
     wanted.stack += wanted.stack_size;
     return clone(&wanted);
+}
+
+/* What a thread of several, or a process whose memory or actions others use, cannot have for itself; for others these flags change nothing. */
+static bool stands_alone(uint64_t flags)
+{
+    struct process *process = current_process();
+
+    if (flags & CLONE_VM)
+        flags |= CLONE_SIGHAND;
+    if (flags & CLONE_SIGHAND)
+        flags |= CLONE_THREAD;
+    return !(flags & CLONE_THREAD && process->thread_count > 1) &&
+           !(flags & CLONE_SIGHAND && signal_actions_shared(process->actions)) &&
+           !(flags & CLONE_VM && space_shared(process->space));
+}
+
+#define UNSHARE_FLAGS (CLONE_FILES | CLONE_FS | CLONE_SYSVSEM | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)
+
+long sys_unshare(uint64_t flags)
+{
+    if (flags & ~(uint64_t)UNSHARE_FLAGS || !stands_alone(flags))
+        return -EINVAL;
+    return thread_files_unshare(&thread_current()->files, files_shared(~flags));
 }

@@ -18,7 +18,7 @@
 
 static struct file_table *files(void)
 {
-    return current_process()->files;
+    return thread_current()->files.table;
 }
 
 long sys_close(int descriptor)
@@ -30,6 +30,11 @@ long sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
     if (first > last || (flags & ~(unsigned)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) != 0)
         return -EINVAL;
+    if (flags & CLOSE_RANGE_UNSHARE) {
+        int error = thread_files_unshare(&thread_current()->files, THREAD_FILES_PLACE);
+        if (error != 0)
+            return error;
+    }
     for (unsigned descriptor = first; descriptor <= last && descriptor < FILE_TABLE_MAX; descriptor++) {
         /* Those that are not open are passed over. */
         int error = (flags & CLOSE_RANGE_CLOEXEC) != 0

@@ -5,6 +5,7 @@
 #include <linux/stat.h>
 
 #include "kernel/file/file.h"
+#include "kernel/file/file_place.h"
 #include "kernel/file/node.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/string.h"
@@ -45,11 +46,7 @@ static long working_directory_set(struct node *node)
         node_put(node);
         return -ENOTDIR;
     }
-    tree_lock();
-    struct node *before = current_process()->directory;
-    current_process()->directory = node;
-    tree_unlock();
-    node_put(before);
+    file_place_move(thread_current()->files.place, node);
     return 0;
 }
 
@@ -180,7 +177,7 @@ static long make(int directory, const char __user *path, uint32_t mode, uint64_t
     int error = named_get(&named, directory, path);
     if (error != 0)
         return error;
-    error = tree_make(named.start, named.path.text, mode & ~current_process()->umask, device);
+    error = tree_make(named.start, named.path.text, mode_masked(mode), device);
     named_put(&named);
     return error;
 }

@@ -1,6 +1,8 @@
 /* execve: gather path, arguments and environment, open the program, follow #! lines. */
 #include <asm/errno.h>
 
+#include "kernel/file/file_place.h"
+#include "kernel/file/node.h"
 #include "kernel/file/program_file.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/heap.h"
@@ -95,16 +97,17 @@ static int script_arguments(struct exec_arguments *arguments, const char *interp
 }
 
 static int program_run(struct process *process, const struct program_file *file, const char *path,
-                       const struct exec_arguments *arguments, struct trap_frame *frame)
+                       const struct exec_arguments *arguments, struct thread_files *files,
+                       struct trap_frame *frame)
 {
     struct exec_program program = {file->bytes, file->size, file->backing, file->path[0] ? file->path : path};
 
     return frame != NULL ? process_exec(process, &program, arguments, frame)
-                         : process_exec_first(process, &program, arguments);
+                         : process_exec_first(process, &program, arguments, files);
 }
 
 int program_exec(struct process *process, const char *path, struct exec_arguments *arguments,
-                 struct trap_frame *frame)
+                 struct thread_files *files, struct trap_frame *frame)
 {
     char line[SCRIPT_LINE_MAX];
     char name[PROCESS_PATH_MAX];
@@ -114,13 +117,13 @@ int program_exec(struct process *process, const char *path, struct exec_argument
         return -ENAMETOOLONG;
     for (unsigned depth = 0;; depth++) {
         char *interpreter, *argument;
-        struct node *directory = process_file_operations.directory_get(process);
+        struct node *directory = file_place_directory(files->place);
         int error = program_file_open(directory, name, &file);
-        process_file_operations.directory_put(directory);
+        node_put(directory);
         if (error != 0)
             return error;
         if (!script_line(&file, line, &interpreter, &argument)) {
-            error = program_run(process, &file, name, arguments, frame);
+            error = program_run(process, &file, name, arguments, files, frame);
             program_file_close(&file);
             return error;
         }
@@ -165,7 +168,7 @@ long sys_execve(const char __user *path, uint64_t argv, uint64_t envp)
     char *name = buffer + STRING_MAX;
     int error = exec_gather(&arguments, path, argv, envp, buffer, name);
     if (error == 0)
-        error = program_exec(current_process(), name, &arguments, frame);
+        error = program_exec(current_process(), name, &arguments, &thread_current()->files, frame);
     exec_arguments_free(&arguments);
     heap_free(buffer);
     /* The new program begins with RAX 0; the return path writes this there. */

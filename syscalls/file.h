@@ -104,7 +104,7 @@ long sys_select(int count, uint64_t __user *in, uint64_t __user *out, uint64_t _
                 struct timeval __user *timeout);
 long sys_pselect6(int count, uint64_t __user *in, uint64_t __user *out, uint64_t __user *other,
                   struct __kernel_timespec __user *timeout, const struct select_mask __user *mask);
-long sys_ppoll(struct pollfd __user *files, unsigned count, const struct __kernel_timespec __user *timeout,
+long sys_ppoll(struct pollfd __user *files, unsigned count, struct __kernel_timespec __user *timeout,
                const uint64_t __user *mask, size_t mask_size);
 
 #endif

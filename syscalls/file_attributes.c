@@ -6,6 +6,7 @@
 
 #include "kernel/device/clock.h"
 #include "kernel/file/file.h"
+#include "kernel/file/file_place.h"
 #include "kernel/file/node.h"
 #include "kernel/process/process.h"
 #include "syscalls/file.h"
@@ -184,9 +185,5 @@ long sys_utimensat(int directory, const char __user *path, const struct __kernel
 
 long sys_umask(unsigned mask)
 {
-    struct process *process = current_process();
-    uint32_t before = process->umask;
-
-    process->umask = mask & UMASK_BITS;
-    return before;
+    return __atomic_exchange_n(&thread_current()->files.place->umask, mask & UMASK_BITS, __ATOMIC_RELAXED);
 }

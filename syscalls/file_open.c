@@ -35,7 +35,7 @@ static int open_path(int directory, const char *path, unsigned flags, unsigned m
     int error = path_start(directory, path, &start);
     if (error != 0)
         return error;
-    mode &= PERMISSIONS & ~current_process()->umask;
+    mode = mode_masked(mode & PERMISSIONS);
     error = tree_open(start, path, flags, mode, &node, &created);
     node_put(start);
     if (error != 0)
@@ -47,7 +47,7 @@ static int open_path(int directory, const char *path, unsigned flags, unsigned m
 
 long sys_openat(int directory, const char __user *user, unsigned flags, unsigned mode)
 {
-    struct file_table *table = current_process()->files;
+    struct file_table *table = thread_current()->files.table;
     struct user_path path;
     struct file *file;
 

@@ -8,6 +8,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/signal_frame.h"
 #include "syscalls/futex.h"
+#include "syscalls/restart.h"
 #include "syscalls/syscall.h"
 #include "syscalls/time.h"
 
@@ -39,9 +40,12 @@ static long wait(uint64_t address, int operation, uint32_t value, uint64_t timeo
     int error = deadline_read(operation, timeout, &deadline);
     if (error != 0)
         return error;
+    if (timeout != 0)
+        deadline = restart_deadline(deadline);
     error = futex_wait(address, scope, value, deadline, bitset);
-    /* As on Linux, a wait of limited time is not made again. */
-    return error == -EINTR && timeout == 0 ? -RESTART_CALL : error;
+    if (error != -EINTR)
+        return error;
+    return timeout == 0 ? -RESTART_CALL : restart_later(deadline);
 }
 
 long sys_futex(uint64_t address, int operation, uint32_t value, uint64_t timeout, uint64_t second,

@@ -45,7 +45,7 @@ static long file_mmap(uint64_t address, uint64_t size, unsigned how, struct regi
 
     if (offset + ROUND_UP(size, PAGE_SIZE) < offset)
         return -EOVERFLOW;
-    int error = file_map(current_process()->files, descriptor, shared, region->protection & REGION_WRITE,
+    int error = file_map(thread_current()->files.table, descriptor, shared, region->protection & REGION_WRITE,
                          &region->backing);
     if (error != 0)
         return error;

@@ -10,8 +10,10 @@
 #include "kernel/file/file.h"
 #include "kernel/memory/heap.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
 #include "syscalls/file.h"
+#include "syscalls/restart.h"
 #include "syscalls/user_path.h"
 
 #define MILLISECOND   (NANOSECONDS / 1000)
@@ -133,8 +135,12 @@ uint64_t poll_deadline(uint64_t nanoseconds)
 
 long sys_poll(struct pollfd __user *files, unsigned count, int milliseconds)
 {
-    return poll(files, count,
-                milliseconds < 0 ? POLL_NO_TIMEOUT : poll_deadline((uint64_t)milliseconds * MILLISECOND));
+    uint64_t deadline =
+        milliseconds < 0 ? POLL_NO_TIMEOUT : poll_deadline((uint64_t)milliseconds * MILLISECOND);
+
+    deadline = restart_deadline(deadline);
+    long result = poll(files, count, deadline);
+    return result == -EINTR ? restart_later(deadline) : result;
 }
 
 int poll_timeout(int64_t seconds, int64_t nanoseconds, uint64_t *timeout)
@@ -164,6 +170,17 @@ static int timeout_fetch(const struct __kernel_timespec __user *user, uint64_t *
     return error;
 }
 
+/* As on Linux, memory that cannot be written is the program's loss; but then there is nothing that the call could be made again with. */
+long poll_time_left(struct __kernel_timespec __user *timeout, uint64_t deadline, long result)
+{
+    uint64_t now = clock_now(), left = deadline > now ? deadline - now : 0;
+    struct __kernel_timespec time = {(long long)(left / NANOSECONDS), (long long)(left % NANOSECONDS)};
+
+    if (timeout != NULL && deadline != POLL_NO_TIMEOUT && copy_to_user(timeout, &time, sizeof(time)) != 0)
+        return result;
+    return result == -EINTR ? -RESTART_UNHANDLED : result;
+}
+
 /* signal_deliver() gives the old mask back after a handler (as for sigsuspend). */
 int poll_mask_install(const uint64_t __user *user, size_t size)
 {
@@ -190,7 +207,7 @@ void poll_mask_remove(bool interrupted)
         signal_block(signals->saved_mask);
 }
 
-long sys_ppoll(struct pollfd __user *files, unsigned count, const struct __kernel_timespec __user *timeout,
+long sys_ppoll(struct pollfd __user *files, unsigned count, struct __kernel_timespec __user *timeout,
                const uint64_t __user *mask, size_t mask_size)
 {
     uint64_t deadline;
@@ -203,5 +220,5 @@ long sys_ppoll(struct pollfd __user *files, unsigned count, const struct __kerne
     long result = poll(files, count, deadline);
     if (mask != NULL)
         poll_mask_remove(result == -EINTR);
-    return result;
+    return poll_time_left(timeout, deadline, result);
 }

@@ -11,6 +11,7 @@
 #include "kernel/process/wait_queue.h"
 
 struct file;
+struct __kernel_timespec;
 
 #define POLL_NO_TIMEOUT UINT64_MAX
 
@@ -35,6 +36,9 @@ uint64_t poll_deadline(uint64_t nanoseconds);
 
 /* Let `mask` be what is blocked while this call waits. 0, -EINVAL, -EFAULT. */
 int must_check poll_mask_install(const uint64_t __user *mask, size_t size);
+
+/* The result of a call that has `timeout`, where it leaves what is left until `deadline`. */
+long poll_time_left(struct __kernel_timespec __user *timeout, uint64_t deadline, long result);
 
 /* The call is over. When a signal ended it, the mask stays until that signal was delivered. */
 void poll_mask_remove(bool interrupted);

@@ -33,6 +33,7 @@ long sys_fork(void);
 long sys_vfork(void);
 long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls);
 long sys_clone3(uint64_t from, size_t size);
+long sys_unshare(uint64_t flags);
 
 /* execve: in exec.c. */
 long sys_execve(const char __user *path, uint64_t argv, uint64_t envp);

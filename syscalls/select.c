@@ -7,6 +7,7 @@
 #include "kernel/device/clock.h"
 #include "kernel/file/file.h"
 #include "kernel/memory/heap.h"
+#include "kernel/process/signal_frame.h"
 #include "syscalls/file.h"
 #include "syscalls/poll.h"
 #include "syscalls/user_path.h"
@@ -161,11 +162,11 @@ long sys_select(int count, uint64_t __user *in, uint64_t __user *out, uint64_t _
         uint64_t left = time_left(deadline);
         time = (struct timeval){(__kernel_old_time_t)(left / NANOSECONDS),
                                 (__kernel_suseconds_t)(left % NANOSECONDS / MICROSECOND)};
-        /* As on Linux, memory that cannot be written is the program's loss. */
+        /* As in poll_time_left(). */
         if (copy_to_user(timeout, &time, sizeof(time)) != 0)
             return result;
     }
-    return result;
+    return result == -EINTR ? -RESTART_UNHANDLED : result;
 }
 
 /* The sixth argument of pselect6. */
@@ -199,11 +200,5 @@ long sys_pselect6(int count, uint64_t __user *in, uint64_t __user *out, uint64_t
     long result = select(count, (uint64_t __user *[SETS]){in, out, other}, deadline);
     if (with.mask != NULL)
         poll_mask_remove(result == -EINTR);
-    if (timeout != NULL && deadline != POLL_NO_TIMEOUT) {
-        uint64_t left = time_left(deadline);
-        time = (struct __kernel_timespec){(long long)(left / NANOSECONDS), (long long)(left % NANOSECONDS)};
-        if (copy_to_user(timeout, &time, sizeof(time)) != 0)
-            return result;
-    }
-    return result;
+    return poll_time_left(timeout, deadline, result);
 }

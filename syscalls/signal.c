@@ -31,11 +31,13 @@ long sys_rt_sigaction(int signal, const void __user *new, void __user *old, size
     if (set && copy_from_user(&wanted, new, sizeof(wanted)) != 0)
         return -EFAULT;
     spinlock_lock(&process->lock);
-    struct signal_action *action = &process->actions.action[signal - 1];
-    struct user_action before = {action->handler, action->flags, action->restorer, action->mask};
-    if (set)
-        *action =
+    struct signal_action action = signal_action_get(process, signal);
+    struct user_action before = {action.handler, action.flags, action.restorer, action.mask};
+    if (set) {
+        action =
             (struct signal_action){wanted.handler, wanted.flags, wanted.restorer, wanted.mask & ~UNBLOCKABLE};
+        signal_action_set(process, signal, &action);
+    }
     spinlock_unlock(&process->lock);
     return user_address(old) != 0 ? copy_to_user(old, &before, sizeof(before)) : 0;
 }
@@ -74,7 +76,7 @@ long sys_rt_sigpending(void __user *to, size_t set_size)
     return copy_to_user(to, &pending, set_size);
 }
 
-/* Sleep until a signal ends it: always interrupted. */
+/* Sleep until a handler ends it: always interrupted. */
 static long sleep_for_signal(void)
 {
     struct wait_queue nobody = WAIT_QUEUE_INIT(nobody);
@@ -83,7 +85,7 @@ static long sleep_for_signal(void)
     spinlock_lock(&lock);
     int error = wait_event(&nobody, &lock, false);
     spinlock_unlock(&lock);
-    return error;
+    return error == -EINTR ? -RESTART_UNHANDLED : error;
 }
 
 long sys_pause(void)

@@ -127,6 +127,14 @@ static void arguments_format(char *to, size_t size, const char *kinds, const uin
     }
 }
 
+long syscall_call(uint64_t number, uint64_t first, uint64_t second, uint64_t third, uint64_t fourth,
+                  uint64_t fifth, uint64_t sixth)
+{
+    syscall_handler *handler = (syscall_handler *)(uintptr_t)syscall_table[number];
+
+    return handler(first, second, third, fourth, fifth, sixth);
+}
+
 long syscall_watch(struct trap_frame *frame)
 {
     const uint64_t value[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
@@ -141,8 +149,7 @@ long syscall_watch(struct trap_frame *frame)
         arguments_format(arguments, sizeof(arguments), descriptions[number].arguments, value);
         log_info("[%d] %s(%s)", pid, descriptions[number].name, arguments);
     }
-    syscall_handler *handler = (syscall_handler *)(uintptr_t)syscall_table[number];
-    long result = handler(value[0], value[1], value[2], value[3], value[4], value[5]);
+    long result = syscall_call(number, value[0], value[1], value[2], value[3], value[4], value[5]);
     if (trace)
         log_info("[%d] %s -> %ld", pid, descriptions[number].name, result);
     if (syscall_watched & WATCH_CHECK)

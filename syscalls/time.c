@@ -7,6 +7,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
+#include "syscalls/restart.h"
 #include "syscalls/syscall.h"
 #include "syscalls/time.h"
 
@@ -165,15 +166,19 @@ long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *req
     if (error != 0)
         return error;
     uint64_t now = clock_now();
-    uint64_t deadline = now + wanted;
+    uint64_t deadline = restart_deadline(now + wanted);
     if (flags & TIMER_ABSTIME)
         deadline = wanted > clock_now_there ? now + (wanted - clock_now_there) : now;
     error = sleep_until(deadline);
-    if (error != -EINTR || flags & TIMER_ABSTIME || user_address(remain) == 0)
+    if (error != -EINTR)
         return error;
+    if (flags & TIMER_ABSTIME)
+        return -RESTART_UNHANDLED;
     now = clock_now();
     struct timespec left = timespec_of(deadline > now ? deadline - now : 0);
-    return copy_to_user(remain, &left, sizeof(left)) != 0 ? -EFAULT : -EINTR;
+    if (user_address(remain) != 0 && copy_to_user(remain, &left, sizeof(left)) != 0)
+        return -EFAULT;
+    return restart_later(deadline);
 }
 
 long sys_nanosleep(const struct timespec __user *request, struct timespec __user *remain)

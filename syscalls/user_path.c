@@ -6,6 +6,7 @@
 #include <linux/fcntl.h>
 
 #include "kernel/file/file.h"
+#include "kernel/file/file_place.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/node.h"
 #include "kernel/file/tree.h"
@@ -35,14 +36,14 @@ void user_path_put(struct user_path *path)
     heap_free(path->large);
 }
 
-/* Under tree_lock, as chdir of another thread may replace it. */
 struct node *working_directory(void)
 {
-    tree_lock();
-    struct node *directory = current_process()->directory;
-    node_get(directory != NULL ? directory : tree_root());
-    tree_unlock();
-    return directory != NULL ? directory : tree_root();
+    return file_place_directory(thread_current()->files.place);
+}
+
+unsigned mode_masked(unsigned mode)
+{
+    return mode & ~__atomic_load_n(&thread_current()->files.place->umask, __ATOMIC_RELAXED);
 }
 
 int path_start(int directory, const char *path, struct node **start)

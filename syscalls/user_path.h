@@ -28,18 +28,21 @@ int must_check path_start(int directory, const char *path, struct node **start);
 /* The working directory, counted. */
 must_check struct node *working_directory(void);
 
+/* A new file's permissions without those that the umask takes away. */
+unsigned mode_masked(unsigned mode);
+
 /* The node that a call of the "at" family means, counted. `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (the descriptor itself when the path is empty); others are the caller's to
  * refuse. */
 int must_check node_at(int directory, const char __user *path, unsigned flags, struct node **node);
 
-/* The file of a descriptor of the current process, counted; NULL: -EBADF. Only a process's own threads reach its table, and only they make
- * more threads: one alone takes no lock. */
+/* The file of a descriptor of the current thread, counted; NULL: -EBADF. Only those who use a table reach it, and only they let others in: one alone takes
+ * no lock. */
 must_check static inline struct file *descriptor_file(int descriptor)
 {
-    struct process *process = current_process();
+    struct file_table *table = thread_current()->files.table;
 
-    return process->thread_count == 1 ? file_table_get_alone(process->files, descriptor)
-                                      : file_table_get(process->files, descriptor);
+    return file_table_alone(table) ? file_table_get_alone(table, descriptor)
+                                   : file_table_get(table, descriptor);
 }
 
 /* The most descriptors that the process may have (RLIMIT_NOFILE). */

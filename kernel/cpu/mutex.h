@@ -15,11 +15,12 @@
 
 /* Outermost first. A thread takes a mutex only when its rank is higher than those it holds. */
 enum mutex_rank {
-    MUTEX_TREE = 10,    /* the file tree */
-    MUTEX_FILE = 20,    /* one open file's offset */
-    MUTEX_NODE = 30,    /* one file's contents */
-    MUTEX_SPACE = 40,   /* one address space */
-    MUTEX_BACKING = 50, /* the pages of one shared mapping */
+    MUTEX_INTERVAL_TIMER = 5, /* setting one process's interval timer */
+    MUTEX_TREE = 10,          /* the file tree */
+    MUTEX_FILE = 20,          /* one open file's offset */
+    MUTEX_NODE = 30,          /* one file's contents */
+    MUTEX_SPACE = 40,         /* one address space */
+    MUTEX_BACKING = 50,       /* the pages of one shared mapping */
 };
 
 enum mutex_state {

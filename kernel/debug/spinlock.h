@@ -12,8 +12,9 @@
 
 /* The whole order, outermost first. */
 enum lock_rank {
-    LOCK_PROCESS_TREE = 10, /* parents, children, process ids */
-    LOCK_PROCESS = 20,      /* one process: threads, signal state */
+    LOCK_PROCESS_TREE = 10,   /* parents, children, process ids */
+    LOCK_PROCESS = 20,        /* one process: threads, signal state */
+    LOCK_SIGNAL_ACTIONS = 25, /* signal actions that several processes share */
     LOCK_FILE_TABLE = 30,
     LOCK_FILE = 32,
     LOCK_DEVICE = 34, /* a character device's buffers */

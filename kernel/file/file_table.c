@@ -33,6 +33,7 @@ static struct file_table *table_create(uint32_t size)
     if (table == NULL)
         return NULL;
     table->lock = SPINLOCK_INIT(LOCK_FILE_TABLE, "file table");
+    table->references = 1;
     table->size = size;
     table->files = heap_alloc_zeroed(size * sizeof(table->files[0]));
     if (table->files == NULL) {
@@ -110,9 +111,15 @@ void file_table_close_on_exec(struct file_table *table)
     }
 }
 
-void file_table_destroy(struct file_table *table)
+struct file_table *file_table_hold(struct file_table *table)
 {
-    if (table == NULL)
+    __atomic_add_fetch(&table->references, 1, __ATOMIC_RELAXED);
+    return table;
+}
+
+void file_table_put(struct file_table *table)
+{
+    if (table == NULL || __atomic_sub_fetch(&table->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
     for (unsigned i = 0; i < table->size; i++)
         file_put(table->files[i]);

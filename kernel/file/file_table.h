@@ -1,7 +1,7 @@
-/* File tables: a process's descriptors.
+/* File tables: descriptors, and the open files they name.
  *
- * A table grows as it is used, up to FILE_TABLE_MAX. It is shared by the threads of one process, copied by fork (the open files are then
- * shared). Lock: table.lock (LOCK_FILE_TABLE), taken inside and never held while a file is closed. */
+ * A table grows as it is used, up to FILE_TABLE_MAX. It is shared by threads, of one process or of several (CLONE_FILES), or copied (the open files are
+ * then shared); the last of its users gives it back. Lock: table.lock (LOCK_FILE_TABLE), taken inside and never held while a file is closed. */
 #ifndef KERNEL_FILE_FILE_TABLE_H
 #define KERNEL_FILE_FILE_TABLE_H
 
@@ -13,9 +13,10 @@
 #include "kernel/file/file.h"
 #include "paging/types.h"
 
-#define FILE_TABLE_MAX 1024 /* descriptors of one process */
+#define FILE_TABLE_MAX 1024 /* descriptors of one table */
 
 struct file_table {
+    uint32_t references; /* atomic: threads that use it */
     struct spinlock lock;
     uint32_t size;                         /* slots there are */
     struct file **files;                   /* counted; NULL: free */
@@ -23,22 +24,29 @@ struct file_table {
     uint64_t cloexec[FILE_TABLE_MAX / 64]; /* bit n: closed by exec */
 };
 
-/* An empty table; NULL when memory is exhausted. */
+/* An empty table, one reference; NULL when memory is exhausted. */
 must_check struct file_table *file_table_create(void);
 
-/* fork: the same files under the same descriptors. 0 or -ENOMEM. */
+/* Another table with the same files under the same descriptors. 0 or -ENOMEM. */
 int must_check file_table_copy(struct file_table *table, struct file_table **copy);
 
 /* exec: close what is marked so. */
 void file_table_close_on_exec(struct file_table *table);
 
-/* exit: close everything and free the table; nobody else uses it any more. NULL is fine. */
-void file_table_destroy(struct file_table *table);
+/* One more user; one less: the last closes everything and frees the table. NULL is fine for the latter. */
+struct file_table *file_table_hold(struct file_table *table);
+void file_table_put(struct file_table *table);
+
+/* The calling thread is the table's only user. Only a user can let others in, so that this stays true until the caller itself does. */
+static inline bool file_table_alone(const struct file_table *table)
+{
+    return __atomic_load_n(&table->references, __ATOMIC_ACQUIRE) == 1;
+}
 
 /* The file of a descriptor, counted (file_put); NULL when there is none. */
 must_check struct file *file_table_get(struct file_table *table, int descriptor);
 
-/* The same without the lock: for a process of one thread, whose table nobody else can change. */
+/* The same without the lock: for file_table_alone(). */
 must_check static inline struct file *file_table_get_alone(struct file_table *table, int descriptor)
 {
     if ((unsigned)descriptor >= table->size || table->files[descriptor] == NULL)

@@ -11,6 +11,7 @@
 #include "kernel/file/console.h"
 #include "kernel/file/contents.h"
 #include "kernel/file/file.h"
+#include "kernel/file/file_place.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/log_device.h"
 #include "kernel/file/node.h"
@@ -20,19 +21,47 @@
 #include "kernel/file/serial_stream.h"
 #include "kernel/file/tree.h"
 #include "kernel/lib/direct_map.h"
-#include "kernel/process/process.h"
+#include "kernel/process/thread_files.h"
 
 #define STANDARD_FILES 3
 
 static bool serial_streams;
 
-/* Under tree_lock, as chdir of another thread may replace it. */
-static struct node *directory_get(const struct process *process)
+/* --- what threads need (thread_files.h) --- */
+
+static void release(struct thread_files *files)
 {
-    tree_lock();
-    struct node *directory = process->directory != NULL ? node_get(process->directory) : NULL;
-    tree_unlock();
-    return directory;
+    file_table_put(files->table);
+    file_place_put(files->place);
+    *files = (struct thread_files){0};
+}
+
+static int share_or_copy(const struct thread_files *from, unsigned shared, struct thread_files *to)
+{
+    int error = 0;
+
+    *to = (struct thread_files){0};
+    if (shared & THREAD_FILES_TABLE)
+        to->table = file_table_hold(from->table);
+    else
+        error = file_table_copy(from->table, &to->table);
+    if (error == 0)
+        to->place = shared & THREAD_FILES_PLACE ? file_place_get(from->place) : file_place_copy(from->place);
+    if (error == 0 && to->place == NULL)
+        error = -ENOMEM;
+    if (error != 0)
+        release(to);
+    return error;
+}
+
+static bool table_alone(const struct thread_files *files)
+{
+    return file_table_alone(files->table);
+}
+
+static void close_on_exec(struct thread_files *files)
+{
+    file_table_close_on_exec(files->table);
 }
 
 int files_start(const struct files_options *options)
@@ -50,12 +79,11 @@ int files_start(const struct files_options *options)
     serial_streams = options->serial_streams;
     if (serial_streams)
         serial_stream_start();
-    process_file_operations = (struct process_file_operations){
-        .fork = file_table_copy,
-        .exec = file_table_close_on_exec,
-        .release = file_table_destroy,
-        .directory_get = directory_get,
-        .directory_put = node_put,
+    thread_file_operations = (struct thread_file_operations){
+        .clone = share_or_copy,
+        .table_alone = table_alone,
+        .exec = close_on_exec,
+        .release = release,
     };
     return proc_start();
 }
@@ -96,37 +124,36 @@ static int standard_file(struct file_table *table, const char *path, unsigned fl
     return descriptor < 0 ? descriptor : 0;
 }
 
-/* A table with one file under each of the first descriptors. */
-static int table_make(struct file_table **table, const char *const *paths, const unsigned *flags)
+/* A table with one file under each of the first descriptors, and a place at the root. */
+static int files_make(struct thread_files *files, const char *const *paths, const unsigned *flags)
 {
-    struct file_table *made = file_table_create();
+    struct thread_files made = {file_table_create(), file_place_create()};
+    int error = made.table != NULL && made.place != NULL ? 0 : -ENOMEM;
 
-    if (made == NULL)
-        return -ENOMEM;
-    for (unsigned i = 0; i < STANDARD_FILES; i++) {
-        int error = standard_file(made, paths[i], flags[i]);
-        if (error != 0) {
+    for (unsigned i = 0; i < STANDARD_FILES && error == 0; i++) {
+        error = standard_file(made.table, paths[i], flags[i]);
+        if (error != 0)
             log_error("cannot open %s: error %d", paths[i], -error);
-            file_table_destroy(made);
-            return error;
-        }
     }
-    *table = made;
-    return 0;
+    if (error == 0)
+        *files = made;
+    else
+        release(&made);
+    return error;
 }
 
-int file_table_make_console(struct file_table **table, const char *path)
+int files_make_console(struct thread_files *files, const char *path)
 {
     const char *paths[STANDARD_FILES] = {path, path, path};
     static const unsigned flags[STANDARD_FILES] = {O_RDWR, O_RDWR, O_RDWR};
 
-    return table_make(table, paths, flags);
+    return files_make(files, paths, flags);
 }
 
-int file_table_make_first(struct file_table **table)
+int files_make_first(struct thread_files *files)
 {
     static const char *const paths[STANDARD_FILES] = {"/dev/ttyS1", "/dev/ttyS1", "/dev/ttyS2"};
     static const unsigned flags[STANDARD_FILES] = {O_RDONLY, O_WRONLY, O_WRONLY};
 
-    return serial_streams ? table_make(table, paths, flags) : file_table_make_console(table, "/dev/console");
+    return serial_streams ? files_make(files, paths, flags) : files_make_console(files, "/dev/console");
 }

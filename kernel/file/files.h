@@ -8,7 +8,7 @@
 #include "paging/types.h"
 
 struct boot_info;
-struct file_table;
+struct thread_files;
 
 struct files_options {
     bool serial_streams;   /* stdio=serial: COM2 and COM3 are the first process's standard files */
@@ -17,7 +17,7 @@ struct files_options {
     uint64_t memory_limit; /* bytes that written files may take together; 0: no limit */
 };
 
-/* Make the tree, the devices and /proc, and register what processes call (process_file_operations). Once, when heap, mutexes, clock, console
+/* Make the tree, the devices and /proc, and register what threads call (thread_file_operations). Once, when heap, mutexes, clock, console
  * and interrupts work; before any process. 0 or -ENOMEM. */
 int must_check files_start(const struct files_options *options);
 
@@ -25,10 +25,10 @@ int must_check files_start(const struct files_options *options);
  * left out. Thread context. 0 or -ENOMEM. */
 int must_check files_unpack(const struct boot_info *boot);
 
-/* A table with descriptors 0, 1 and 2 on the console, or on the serial streams when files_start() was told so. 0 or negative errno. */
-int must_check file_table_make_first(struct file_table **table);
+/* For the thread of a first process: descriptors 0, 1 and 2 on the console, or on the serial streams when files_start() was told so, and a place at the root. 0 or negative errno. */
+int must_check files_make_first(struct thread_files *files);
 
 /* The same on the terminal at `path`. */
-int must_check file_table_make_console(struct file_table **table, const char *path);
+int must_check files_make_console(struct thread_files *files, const char *path);
 
 #endif

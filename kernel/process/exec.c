@@ -19,6 +19,7 @@
 #include "kernel/process/elf.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_actions.h"
 #include "kernel/process/thread_internal.h"
 #include "kernel/vdso/vdso.h"
 #include "paging/layout.h"
@@ -281,9 +282,9 @@ static void program_commit(struct process *process, struct address_space *space,
     interrupts_restore(enabled);
     if (old != NULL)
         space_put(old);
-    if (process->files != NULL)
-        process_file_operations.exec(process->files);
-    signal_actions_reset(process); /* handlers are of the old program */
+    if (process == current_process())
+        thread_file_operations.exec(&thread_current()->files);
+    signal_actions_reset(process->actions); /* handlers are of the old program */
     process->exit_signal = SIGCHLD;
     process_rename(process, path);
     process_vfork_release(process);
@@ -302,6 +303,20 @@ static void thread_reset(struct thread *thread)
     thread->signals.stack = thread->signals.stack_size = 0;
     thread->signals.stack_flags = 2; /* SS_DISABLE */
     strlcpy(thread->name, thread->process->name, sizeof(thread->name));
+}
+
+/* What the process shares is left to the others. When memory is wanting for that, the old program goes on, but with this thread alone. */
+static int process_stand_alone(struct process *process)
+{
+    int error = process_end_other_threads();
+
+    if (error == 0)
+        error = signal_actions_unshare(process);
+    if (error == 0)
+        error = thread_files_unshare(&thread_current()->files, THREAD_FILES_PLACE);
+    if (error == 0)
+        process_take_id();
+    return error;
 }
 
 int process_exec(struct process *process, const struct exec_program *program,
@@ -327,7 +342,7 @@ int process_exec(struct process *process, const struct exec_program *program,
     if (error == 0)
         error = stack_fill(space, &elf, bias, vdso, program->path, arguments, &rsp);
     if (error == 0 && process == current_process())
-        error = process_end_other_threads();
+        error = process_stand_alone(process);
     if (error != 0) {
         space_put(space);
         return error == -EEXIST || error == -EPERM || error == -EINVAL ? -ENOEXEC : error;
@@ -340,7 +355,7 @@ int process_exec(struct process *process, const struct exec_program *program,
 }
 
 int process_exec_first(struct process *process, const struct exec_program *program,
-                       const struct exec_arguments *arguments)
+                       const struct exec_arguments *arguments, struct thread_files *files)
 {
     struct trap_frame frame;
     int error = process_exec(process, program, arguments, &frame);
@@ -351,6 +366,8 @@ int process_exec_first(struct process *process, const struct exec_program *progr
     if (thread == NULL)
         return -ENOMEM;
     strlcpy(thread->name, process->name, sizeof(thread->name));
+    thread->files = *files;
+    *files = (struct thread_files){0};
     error = thread_join_process(thread, process);
     ASSERT_EQ(error, 0, "a process that has not begun does not end");
     thread_enter_main(thread);

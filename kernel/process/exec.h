@@ -35,8 +35,8 @@ struct exec_program {
 int must_check process_exec(struct process *process, const struct exec_program *program,
                             const struct exec_arguments *arguments, struct trap_frame *frame);
 
-/* Give the first process a program and start its thread. */
+/* Give the first process a program and start its thread, which takes the files over. */
 int must_check process_exec_first(struct process *process, const struct exec_program *program,
-                                  const struct exec_arguments *arguments);
+                                  const struct exec_arguments *arguments, struct thread_files *files);
 
 #endif

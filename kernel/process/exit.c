@@ -13,12 +13,13 @@
 #include "kernel/process/futex.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_actions.h"
 
 static void (*first_ended)(int status);
 
 struct process *process_create_first(void (*ended)(int status))
 {
-    struct process *process = process_make();
+    struct process *process = process_make(signal_actions_create());
 
     if (process == NULL)
         return NULL;
@@ -31,7 +32,7 @@ struct process *process_create_first(void (*ended)(int status))
 
 struct process *process_create_apart(void (*ended)(int status))
 {
-    struct process *process = process_make();
+    struct process *process = process_make(signal_actions_create());
 
     if (process == NULL)
         return NULL;
@@ -44,7 +45,7 @@ struct process *process_create_apart(void (*ended)(int status))
 
 void process_drop_apart(struct process *process)
 {
-    process_release_parts(process);
+    process_release_space(process);
     spinlock_lock(&process_tree_lock);
     process_leave_locked(process);
     spinlock_unlock(&process_tree_lock);
@@ -56,8 +57,9 @@ void process_drop_apart(struct process *process)
 static bool ignores_child(struct process *parent, const struct process *child)
 {
     spinlock_lock(&parent->lock);
-    const struct signal_action *action = &parent->actions.action[SIGCHLD - 1];
-    bool ignores = child->exit_signal == SIGCHLD && (action->handler == 1 || action->flags & SA_NOCLDWAIT);
+    struct signal_action action = signal_action_get(parent, SIGCHLD);
+    bool ignores =
+        child->exit_signal == SIGCHLD && (action.handler == HANDLER_IGNORE || action.flags & SA_NOCLDWAIT);
     spinlock_unlock(&parent->lock);
     return ignores;
 }
@@ -118,7 +120,8 @@ static void process_end(struct process *process)
 
     if (process == first_process)
         first_ended(status);
-    process_release_parts(process);
+    interval_timer_end(process);
+    process_release_space(process);
     process_vfork_release(process);
     check_point_exit(process);
 
@@ -163,6 +166,8 @@ void thread_exit(int status)
     struct process *process = self->process;
 
     user_words_release(self);
+    /* Before anybody can learn of the end. */
+    thread_file_operations.release(&self->files);
     /* Before it is not counted any more: the last one gives the memory back, which must then be loaded nowhere. */
     thread_leave_space(self);
     thread_leave_id(self);
@@ -221,15 +226,19 @@ int process_end_other_threads(void)
     }
     bool killed = process->exiting;
     spinlock_unlock(&process->lock);
-    if (killed)
-        return -EINTR;
+    return killed ? -EINTR : 0;
+}
+
+void process_take_id(void)
+{
+    struct thread *self = thread_current();
+
     /* As long as it has the id that its mutexes know it by. */
     user_words_release(self);
-    if (self->tid != process->pid) {
+    if (self->tid != self->process->pid) {
         thread_leave_id(self);
         thread_enter_main(self);
     }
-    return 0;
 }
 
 /* Children that end with another signal than SIGCHLD are waited for by __WCLONE or __WALL only (wait4(2)). */

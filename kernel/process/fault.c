@@ -18,6 +18,7 @@
 #include "kernel/process/out_of_memory.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_actions.h"
 #include "paging/layout.h"
 
 #define DR6_SINGLE_STEP (UINT64_C(1) << 14) /* SDM vol. 3B, 17.2.3 */
@@ -99,7 +100,8 @@ static bool page_fault(struct trap_frame *frame, uint64_t address)
 
 static bool handled_by_program(const struct process *process, const struct thread *thread, int signal)
 {
-    return process->actions.action[signal - 1].handler > 1 && !(thread->signals.blocked & SIGNAL_BIT(signal));
+    return signal_handler(process->actions, signal) > HANDLER_IGNORE &&
+           !(thread->signals.blocked & SIGNAL_BIT(signal));
 }
 
 static void user_exception(struct trap_frame *frame, uint64_t address)

@@ -9,9 +9,12 @@
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_actions.h"
 #include "kernel/process/thread_internal.h"
 
-/* Everything of the parent that is copied and can be refused for want of memory. */
+struct thread_file_operations thread_file_operations;
+
+/* What of the parent a child gets, shared or copied. */
 static int process_copy(struct process *child, struct process *parent,
                         const struct process_fork_arguments *arguments)
 {
@@ -22,18 +25,8 @@ static int process_copy(struct process *child, struct process *parent,
     child->space = share_space ? parent->space : space_fork(parent->space);
     if (child->space == NULL)
         return -ENOMEM;
-    if (parent->files != NULL) {
-        int error = process_file_operations.fork(parent->files, &child->files);
-        if (error != 0)
-            return error;
-    }
-    child->directory = process_file_operations.directory_get(parent);
-    child->umask = parent->umask;
-    spinlock_lock(&parent->lock);
-    child->actions = parent->actions;
-    spinlock_unlock(&parent->lock);
     if (arguments->default_actions)
-        signal_actions_reset(child);
+        signal_actions_reset(child->actions);
     child->exit_signal = arguments->exit_signal;
     memcpy(child->limits, parent->limits, sizeof(child->limits));
     memcpy(child->name, parent->name, sizeof(child->name));
@@ -51,14 +44,8 @@ void thread_leave_space(struct thread *thread)
     interrupts_restore(enabled);
 }
 
-void process_release_parts(struct process *process)
+void process_release_space(struct process *process)
 {
-    if (process->files != NULL)
-        process_file_operations.release(process->files);
-    if (process->directory != NULL)
-        process_file_operations.directory_put(process->directory);
-    process->files = NULL;
-    process->directory = NULL;
     spinlock_lock(&process->lock); /* process_space_get() */
     struct address_space *space = process->space;
     process->space = NULL;
@@ -82,7 +69,18 @@ static struct thread *thread_copy(const struct trap_frame *frame,
     if (arguments->tls != 0)
         thread->fs_base = arguments->tls;
     thread->clear_child_tid = arguments->clear_child_tid;
+    if (thread_file_operations.clone(&thread_current()->files, arguments->share_files, &thread->files) != 0) {
+        thread_free(thread);
+        return NULL;
+    }
     return thread;
+}
+
+/* One that has not begun. */
+static void thread_drop(struct thread *thread)
+{
+    thread_file_operations.release(&thread->files);
+    thread_free(thread);
 }
 
 /* Only the parent's end makes this return before the child has a program of its own or has ended. */
@@ -108,7 +106,8 @@ static void id_tell(struct address_space *space, vaddr_t address, int id)
 int process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
 {
     struct process *parent = current_process();
-    struct process *child = process_make();
+    struct process *child =
+        process_make(arguments->share_actions ? signal_actions_share() : signal_actions_copy(parent));
     struct thread *thread = NULL;
 
     if (child == NULL)
@@ -120,9 +119,9 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
     if (result == 0)
         result = process_enter(child, parent);
     if (result < 0) {
-        process_release_parts(child);
+        process_release_space(child);
         if (thread != NULL)
-            thread_free(thread);
+            thread_drop(thread);
         process_put(child);
         return result;
     }
@@ -150,7 +149,7 @@ int thread_clone(const struct trap_frame *frame, const struct process_fork_argum
         return -ENOMEM;
     int result = thread_enter_id(thread);
     if (result < 0) {
-        thread_free(thread);
+        thread_drop(thread);
         return result;
     }
     id_tell(process->space, arguments->parent_tid, result);
@@ -158,7 +157,7 @@ int thread_clone(const struct trap_frame *frame, const struct process_fork_argum
     int error = thread_join_process(thread, process);
     if (error != 0) {
         thread_leave_id(thread);
-        thread_free(thread);
+        thread_drop(thread);
         return error;
     }
     thread_start(thread);

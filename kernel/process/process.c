@@ -11,6 +11,7 @@
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/heap.h"
 #include "kernel/process/process_internal.h"
+#include "kernel/process/signal_actions.h"
 
 #define PID_MAX     32768
 #define PID_BUCKETS 256
@@ -22,7 +23,6 @@ LIST_HEAD(pid_bucket, process);
 LIST_HEAD(tid_bucket, thread);
 
 struct spinlock process_tree_lock = {.rank = LOCK_PROCESS_TREE, .name = "process tree"};
-struct process_file_operations process_file_operations;
 
 /* process_tree_lock */
 static struct pid_bucket buckets[PID_BUCKETS];
@@ -98,12 +98,15 @@ static int pid_next(void)
     return last_pid;
 }
 
-struct process *process_make(void)
+struct process *process_make(struct signal_actions *actions)
 {
-    struct process *process = heap_alloc_zeroed(sizeof(*process));
+    struct process *process = actions != NULL ? heap_alloc_zeroed(sizeof(*process)) : NULL;
 
-    if (process == NULL)
+    if (process == NULL) {
+        signal_actions_put(actions);
         return NULL;
+    }
+    process->actions = actions;
     process->references = 1;
     process->lock = SPINLOCK_INIT(LOCK_PROCESS, "process");
     TAILQ_INIT(&process->children);
@@ -112,7 +115,7 @@ struct process *process_make(void)
     wait_queue_init(&process->vfork_done);
     wait_queue_init(&process->threads_gone);
     wait_queue_init(&process->continued_queue);
-    process->umask = 022;
+    interval_timer_init(&process->real_timer);
     process->exit_signal = SIGCHLD;
     process->start_time = clock_now();
     for (unsigned i = 0; i < RLIM_NLIMITS; i++)
@@ -245,7 +248,8 @@ void process_put(struct process *process)
 {
     if (__atomic_sub_fetch(&process->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    ASSERT(process->space == NULL && process->files == NULL, "an ended process has given back what it had");
+    ASSERT(process->space == NULL, "an ended process has given back its memory");
+    signal_actions_put(process->actions);
     signal_pending_clear(&process->pending);
     heap_free(process);
 }

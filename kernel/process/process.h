@@ -1,4 +1,4 @@
-/* Processes: an address space, files, children, signal actions and threads.
+/* Processes: an address space, children, signal actions and threads, each of which has files (thread_files.h).
  *
  * A process is created by fork (or for the first program), lives as long as it has a thread, is then a zombie until its parent waits for it, and goes
  * when the last reference does. Locks: `process_tree.lock` (LOCK_PROCESS_TREE) for parent, children, ids and exit state; `lock` (LOCK_PROCESS) for threads and
@@ -12,27 +12,16 @@
 #include <sys/queue.h>
 
 #include "kernel/debug/spinlock.h"
+#include "kernel/process/interval_timer.h"
 #include "kernel/process/signal.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/wait_queue.h"
 
 struct address_space;
-struct file_table;
-struct node;
+struct signal_actions;
 
 #define PROCESS_NAME_MAX 16  /* as Linux's comm */
 #define PROCESS_PATH_MAX 256 /* of the program, for /proc/self/exe */
-
-/* What file descriptors need from processes, registered by kernel/file: processes only carry the pointers. */
-struct process_file_operations {
-    int (*fork)(struct file_table *files, struct file_table **copy);
-    void (*exec)(struct file_table *files); /* close-on-exec */
-    void (*release)(struct file_table *files);
-    /* The process's working directory, counted; NULL: the root. */
-    struct node *(*directory_get)(const struct process *process);
-    void (*directory_put)(struct node *directory);
-};
-extern struct process_file_operations process_file_operations;
 
 struct process {
     int pid, group, session;
@@ -59,17 +48,15 @@ struct process {
     struct wait_queue threads_gone; /* the exec thread waits here for them */
     int exit_status;                /* as wait4 reports it: code << 8 | signal */
     bool continue_untold;           /* the parent is to hear that the process goes on */
-    struct signal_actions actions;
-    struct signal_pending pending; /* to the process as a whole */
-    bool vfork_borrowed;           /* the parent sleeps on vfork_done until this process execs or exits */
+    struct signal_actions *actions; /* counted */
+    struct signal_pending pending;  /* to the process as a whole */
+    struct interval_timer real_timer;
+    bool vfork_borrowed; /* the parent sleeps on vfork_done until this process execs or exits */
     struct wait_queue vfork_done;
     struct wait_queue continued_queue; /* stopped threads sleep here */
 
     /* The process's own threads only. */
     struct address_space *space;
-    struct file_table *files;
-    struct node *directory;
-    uint32_t umask;
     uint64_t limits[16][2]; /* RLIMIT_*: soft, hard */
     char name[PROCESS_NAME_MAX];
     char path[PROCESS_PATH_MAX];
@@ -94,6 +81,8 @@ struct process_fork_arguments {
     vaddr_t clear_child_tid; /* zeroed when the child ends, 0: none */
     bool vfork;              /* the caller sleeps until the child execs or exits */
     bool share_space;        /* the child runs in the parent's memory, as vfork's does */
+    bool share_actions;      /* the child has the parent's signal actions, not a copy */
+    unsigned share_files;    /* THREAD_FILES_* */
     bool default_actions;    /* signals that the parent handles have their default action in the child */
     int exit_signal;         /* 0: none */
 };
@@ -118,9 +107,11 @@ _Noreturn void process_exit(int status);
 /* End the current thread; the last one ends the process. `status` counts when it is the main thread's. Does not return. */
 _Noreturn void thread_exit(int status);
 
-/* For exec: end all other threads of the current process and wait until they are gone; the current one gives up what it holds of the old memory (robust mutexes), and then has the process's id.
- * -EINTR: the process ends, or another thread was first. */
+/* For exec: end all other threads of the current process and wait until they are gone. -EINTR: the process ends, or another thread was first. */
 int must_check process_end_other_threads(void);
+
+/* For exec, then: the current thread gives up what it holds of the old memory (robust mutexes), and has the process's id from here on. */
+void process_take_id(void);
 
 /* The thread must leave the kernel's services and end: its process ends, or another thread of it execs. */
 static inline bool thread_must_end(const struct thread *thread)

@@ -7,8 +7,8 @@
 /* Pid 1: the parent of orphans; its end ends the machine. */
 extern struct process *first_process;
 
-/* An empty process with one reference, in no tree. NULL: no memory. */
-must_check struct process *process_make(void);
+/* An empty process with one reference, in no tree, which takes the reference to the actions over. NULL: no memory. */
+must_check struct process *process_make(struct signal_actions *actions);
 
 /* Give it a pid and a place below `parent` (NULL: it is the first, or apart). The pid, or -EAGAIN. */
 int must_check process_enter(struct process *process, struct process *parent);
@@ -31,8 +31,8 @@ void thread_leave_space(struct thread *thread);
 /* Take a reaped process out of the tree; process_tree_lock held. The caller then drops the tree's reference. */
 void process_leave_locked(struct process *process);
 
-/* Give back memory, files and directory of the current process, or of one that has never run. */
-void process_release_parts(struct process *process);
+/* Give back the memory of the current process, or of one that has never run. */
+void process_release_space(struct process *process);
 
 /* Tell the parent of a change: wake wait4 and send SIGCHLD. process_tree_lock held. */
 void process_notify_parent_locked(struct process *process, int code, int status);

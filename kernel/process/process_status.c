@@ -2,6 +2,7 @@
 #include "kernel/process/process_status.h"
 
 #include "kernel/lib/string.h"
+#include "kernel/process/signal_actions.h"
 
 static char thread_letter(const struct thread *thread)
 {
@@ -33,10 +34,10 @@ static char state_of(const struct process *process)
 static void actions_status(const struct signal_actions *actions, struct process_status *status)
 {
     for (unsigned i = 0; i < SIGNAL_MAX; i++) {
-        uint64_t handler = actions->action[i].handler;
-        if (handler == 1)
+        uint64_t handler = signal_handler(actions, (int)i + 1);
+        if (handler == HANDLER_IGNORE)
             status->ignored |= SIGNAL_BIT(i + 1);
-        else if (handler != 0)
+        else if (handler != HANDLER_DEFAULT)
             status->caught |= SIGNAL_BIT(i + 1);
     }
 }
@@ -65,7 +66,7 @@ void process_status(struct process *process, struct process_status *status)
         status->cpu = first->cpu->id;
         status->blocked = first->signals.blocked;
     }
-    actions_status(&process->actions, status);
+    actions_status(process->actions, status);
     memcpy(status->name, process->name, sizeof(status->name));
     spinlock_unlock(&process->lock);
     spinlock_unlock(&process_tree_lock);

@@ -11,13 +11,11 @@
 #include "kernel/memory/heap.h"
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 
-#define HANDLER_DEFAULT 0
-#define HANDLER_IGNORE  1
-
-#define CANNOT_BLOCK    (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define STOPS           (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define CANNOT_BLOCK (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+#define STOPS        (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT                                                                                   \
     (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
 
@@ -66,18 +64,9 @@ void signal_pending_clear(struct signal_pending *pending)
     pending_drop(pending, ~UINT64_C(0));
 }
 
-void signal_actions_reset(struct process *process)
-{
-    for (unsigned i = 0; i < SIGNAL_MAX; i++) {
-        struct signal_action *action = &process->actions.action[i];
-        *action = (struct signal_action){.handler = action->handler == HANDLER_IGNORE ? HANDLER_IGNORE
-                                                                                      : HANDLER_DEFAULT};
-    }
-}
-
 static bool action_ignores(const struct process *process, int signal)
 {
-    uint64_t handler = process->actions.action[signal - 1].handler;
+    uint64_t handler = signal_handler(process->actions, signal);
 
     return handler == HANDLER_IGNORE ||
            (handler == HANDLER_DEFAULT && IGNORED_BY_DEFAULT & SIGNAL_BIT(signal));
@@ -143,12 +132,13 @@ void signal_send_process(struct process *process, const struct signal_info *info
 void signal_send_thread(struct thread *thread, const struct signal_info *info, bool forced)
 {
     struct process *process = thread->process;
-    struct signal_action *action = &process->actions.action[info->signal - 1];
 
     spinlock_lock(&process->lock);
     stop_or_continue(process, info->signal);
-    if (forced && (thread->signals.blocked & SIGNAL_BIT(info->signal) || action->handler == HANDLER_IGNORE)) {
-        action->handler = HANDLER_DEFAULT;
+    struct signal_action action = signal_action_get(process, info->signal);
+    if (forced && (thread->signals.blocked & SIGNAL_BIT(info->signal) || action.handler == HANDLER_IGNORE)) {
+        action.handler = HANDLER_DEFAULT;
+        signal_action_set(process, info->signal, &action);
         thread->signals.blocked &= ~SIGNAL_BIT(info->signal);
     }
     if (!action_ignores(process, info->signal) || thread->signals.blocked & SIGNAL_BIT(info->signal)) {
@@ -188,9 +178,12 @@ static struct signal_info signal_take(struct thread *thread)
 
     if (own != 0)
         return pending_take(&thread->signals.pending, __builtin_ctzll(own) + 1);
-    if (shared != 0)
-        return pending_take(&process->pending, __builtin_ctzll(shared) + 1);
-    return (struct signal_info){0};
+    if (shared == 0)
+        return (struct signal_info){0};
+    struct signal_info info = pending_take(&process->pending, __builtin_ctzll(shared) + 1);
+    if (info.signal == SIGALRM)
+        interval_timer_taken(process);
+    return info;
 }
 
 /* The whole process stops: this thread, and the others when they look. */
@@ -257,11 +250,8 @@ void signal_deliver(struct trap_frame *frame)
         spinlock_lock(&process->lock);
         struct signal_info info = signal_take(thread);
         struct signal_action action = {0};
-        if (info.signal != 0) {
-            action = process->actions.action[info.signal - 1];
-            if (action.flags & SA_RESETHAND && action.handler > HANDLER_IGNORE)
-                process->actions.action[info.signal - 1].handler = HANDLER_DEFAULT;
-        }
+        if (info.signal != 0)
+            action = signal_action_take(process, info.signal);
         spinlock_unlock(&process->lock);
         if (info.signal == 0)
             break;

@@ -1,4 +1,4 @@
-/* Signals: what is pending, what is blocked, what each does (POSIX, Linux's numbers).
+/* Signals: what is pending, what is blocked (POSIX, Linux's numbers). What each does: signal_actions.h.
  *
  * Sending only marks and wakes; the receiving thread acts on its way back to user mode (signal_deliver). Lock: process->lock. */
 #ifndef KERNEL_PROCESS_SIGNAL_H
@@ -24,17 +24,6 @@ struct signal_info {
     uint32_t uid;
     uint64_t address; /* or value */
     int status;
-};
-
-struct signal_action {
-    uint64_t handler; /* 0: default, 1: ignore, else a user address */
-    uint64_t flags;   /* SA_* */
-    uint64_t restorer;
-    signal_set mask;
-};
-
-struct signal_actions {
-    struct signal_action action[SIGNAL_MAX];
 };
 
 /* What is pending: the set, and one information record for each signal of it that memory could be had for. One record needs none. */
@@ -63,9 +52,6 @@ void signal_send_thread(struct thread *thread, const struct signal_info *info, b
 
 /* Forget all that is pending; lock held, or nobody else knows it. */
 void signal_pending_clear(struct signal_pending *pending);
-
-/* What exec and CLONE_CLEAR_SIGHAND do: handlers go, what was ignored stays so. Nobody else uses the actions. */
-void signal_actions_reset(struct process *process);
 
 /* sigaltstack's stack, for a thread that has a copy of the memory. */
 static inline void signal_stack_copy(struct signal_state *to, const struct signal_state *from)

@@ -6,6 +6,7 @@
 #include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <asm/ucontext.h>
+#include <asm/unistd.h>
 #include <stddef.h>
 
 #include "kernel/cpu/features.h"
@@ -32,16 +33,26 @@ struct handler_frame {
     siginfo_t info;
 };
 
-static void restart_decide(struct trap_frame *frame, bool restart)
+/* `action`: of the handler that is about to run; NULL: none did. */
+static void restart_decide(struct trap_frame *frame, const struct signal_action *action)
 {
-    if (frame->vector != TRAP_SYSCALL || (int64_t)frame->rax != -RESTART_CALL)
+    if (frame->vector != TRAP_SYSCALL)
         return;
-    if (restart) {
-        frame->rax = frame->error;
-        frame->rip -= SYSCALL_LENGTH;
-    } else {
-        frame->rax = (uint64_t)-EINTR;
+    switch (-(int64_t)frame->rax) {
+    case RESTART_CALL:
+        frame->rax = action == NULL || action->flags & SA_RESTART ? frame->error : (uint64_t)-EINTR;
+        break;
+    case RESTART_UNHANDLED:
+        frame->rax = action == NULL ? frame->error : (uint64_t)-EINTR;
+        break;
+    case RESTART_TIMED:
+        frame->rax = action == NULL ? __NR_restart_syscall : (uint64_t)-EINTR;
+        break;
+    default:
+        return;
     }
+    if (frame->rax != (uint64_t)-EINTR)
+        frame->rip -= SYSCALL_LENGTH;
 }
 
 static bool on_alternate_stack(const struct thread *thread, vaddr_t rsp)
@@ -121,7 +132,7 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
 
     if (!(action->flags & SA_RESTORER))
         return -EFAULT;
-    restart_decide(frame, action->flags & SA_RESTART);
+    restart_decide(frame, action);
     vaddr_t fpu = ROUND_DOWN(stack_choose(thread, frame, action->flags) - fpu_state_size(), UINT64_C(64));
     vaddr_t at = ROUND_DOWN(fpu - sizeof(handler), UINT64_C(16)) - 8;
 
@@ -159,7 +170,7 @@ void signal_frame_done(struct trap_frame *frame)
 {
     struct thread *thread = thread_current();
 
-    restart_decide(frame, true);
+    restart_decide(frame, NULL);
     if (thread->signals.restore_mask) {
         thread->signals.restore_mask = false;
         thread->signals.blocked = thread->signals.saved_mask;
@@ -244,5 +255,7 @@ int signal_frame_pop(struct trap_frame *frame)
         .ss = SELECTOR_USER_DATA,
     };
     memcpy(&thread->signals.blocked, &handler.context.uc_sigmask, SIGNAL_SET_BYTES);
+    /* What the handler made may have been interrupted too: the deadline need not be that of the call that it interrupted. */
+    thread->restart.number = 0;
     return 0;
 }

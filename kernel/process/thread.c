@@ -111,6 +111,7 @@ void thread_free(struct thread *thread)
         LIST_REMOVE(thread, by_tid);
         spinlock_unlock(&kernel_threads_lock);
     }
+    ASSERT(thread->files.table == NULL, "an ended thread has given its files back");
     signal_pending_clear(&thread->signals.pending);
     kernel_stack_free(thread->kernel_stack);
     heap_free(thread);

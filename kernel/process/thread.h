@@ -13,6 +13,7 @@
 #include "kernel/debug/trap_frame.h"
 #include "kernel/lib/tree.h"
 #include "kernel/process/signal.h"
+#include "kernel/process/thread_files.h"
 #include "paging/types.h"
 
 struct address_space;
@@ -29,6 +30,13 @@ enum thread_sleep {
     SLEEP_DEEP,          /* nothing else */
     SLEEP_KILLABLE,      /* the end of its process */
     SLEEP_INTERRUPTIBLE, /* any signal that it must act on */
+};
+
+/* A system call whose wait goes on after a stop (syscalls/restart.h). */
+struct thread_restart {
+    uint64_t number;   /* 0: none */
+    uint64_t deadline; /* clock_now() */
+    bool now;          /* it is being made again */
 };
 
 struct thread {
@@ -60,10 +68,12 @@ struct thread {
     uint64_t fs_base, gs_base; /* of user mode */
     void *fpu_state;           /* NULL: kernel thread */
 
+    struct thread_files files;
     struct signal_state signals; /* process->lock */
-    uint64_t clear_child_tid;    /* user address: zeroed and woken at exit, 0: none */
-    uint64_t robust_list;        /* user address */
-    uint64_t mutex_ranks;        /* ranks of the mutexes it holds (kernel/cpu/mutex.h) */
+    struct thread_restart restart;
+    uint64_t clear_child_tid; /* user address: zeroed and woken at exit, 0: none */
+    uint64_t robust_list;     /* user address */
+    uint64_t mutex_ranks;     /* ranks of the mutexes it holds (kernel/cpu/mutex.h) */
 
     uint64_t run_time;   /* nanoseconds it has run */
     uint64_t time_stamp; /* clock_now() when it began to run */

@@ -21,6 +21,7 @@
 #include "kernel/file/directory.h"
 #include "kernel/file/file_map.h"
 #include "kernel/file/file_page.h"
+#include "kernel/file/file_place.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/node.h"
 #include "kernel/file/tree.h"
@@ -28,7 +29,9 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
+#include "syscalls/restart.h"
 
 #define ARCH_SET_GS 0x1001
 
@@ -430,11 +433,16 @@ void panic_comparison(const char *file, int line, const char *comparison, uint64
 /* --- the process --- */
 
 int fake_signal;
-struct process_file_operations process_file_operations;
+struct thread_file_operations thread_file_operations;
 
 struct process *fake_process(void)
 {
     return &process;
+}
+
+struct thread_files *fake_files(void)
+{
+    return &thread.files;
 }
 
 void signal_send_thread(struct thread *to, const struct signal_info *info, bool forced)
@@ -452,6 +460,17 @@ void signal_send_process(struct process *to, const struct signal_info *info)
 void signal_block(signal_set mask)
 {
     thread.signals.blocked = mask;
+}
+
+uint64_t restart_deadline(uint64_t deadline)
+{
+    return deadline;
+}
+
+long restart_later(uint64_t deadline)
+{
+    (void)deadline;
+    return -RESTART_TIMED;
 }
 
 int process_each(int (*visit)(struct process *process, void *context), void *context)
@@ -516,7 +535,7 @@ void fakes_begin(void)
 {
     cpu = (struct cpu){.self = &cpu, .current = &thread};
     thread = (struct thread){.process = &process};
-    process = (struct process){.pid = 1, .group = 1, .session = 1, .umask = 022, .thread_count = 1};
+    process = (struct process){.pid = 1, .group = 1, .session = 1, .thread_count = 1};
     process.lock = SPINLOCK_INIT(LOCK_PROCESS, "process");
     process.limits[7][0] = FILE_TABLE_MAX; /* RLIMIT_NOFILE */
     REQUIRE(syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu) == 0, "GS can be set");
@@ -532,15 +551,14 @@ void fakes_begin(void)
     memset(fake_serial_size, 0, sizeof(fake_serial_size));
     fake_log[0] = '\0';
     REQUIRE(tree_start() == 0, "the tree starts");
-    process.files = file_table_create();
+    thread.files = (struct thread_files){file_table_create(), file_place_create()};
 }
 
 void fakes_end(void)
 {
     fail_at = 0;
-    file_table_destroy(process.files);
-    node_put(process.directory);
-    process.directory = NULL;
+    file_table_put(thread.files.table);
+    file_place_put(thread.files.place);
     directory_empty(tree_root());
     REQUIRE(tree_root()->links == 2 && tree_root()->references == 1,
             "the root is as it began: %u links, %u references", tree_root()->links, tree_root()->references);

@@ -12,8 +12,9 @@
 #include "kernel/memory/user_copy.h"
 
 struct process;
+struct thread_files;
 
-/* A fresh machine: a tree with an empty root, one process with an empty file table in "/". Give it back with fakes_end(), which checks for leaks and locks. */
+/* A fresh machine: a tree with an empty root, one process of one thread with an empty file table in "/". Give it back with fakes_end(), which checks for leaks and locks. */
 void fakes_begin(void);
 void fakes_end(void);
 
@@ -22,6 +23,7 @@ int fakes_setup(void **state);
 int fakes_teardown(void **state);
 
 struct process *fake_process(void);
+struct thread_files *fake_files(void);
 
 /* Make the n-th allocation from now fail (0: none). */
 void fake_heap_fail_at(unsigned n);

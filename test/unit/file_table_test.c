@@ -69,11 +69,11 @@ static void fork_shares_files_and_exec_closes_some(void **state)
     assert_int_equal(sys_open(fake_string("/b"), O_RDWR | O_CREAT | O_CLOEXEC, 0644), 1);
     assert_int_equal(sys_fcntl(0, F_DUPFD_CLOEXEC, 40), 40);
     assert_int_equal(sys_fcntl(40, F_GETFD, 0), FD_CLOEXEC);
-    int reserved = file_table_reserve(fake_process()->files, 0, FILE_TABLE_MAX, false);
+    int reserved = file_table_reserve(fake_files()->table, 0, FILE_TABLE_MAX, false);
     assert_int_equal(reserved, 2);
     assert_int_equal(sys_dup2(0, 2), -EBUSY);
-    assert_int_equal(file_table_copy(fake_process()->files, &copy), 0);
-    file_table_unreserve(fake_process()->files, reserved);
+    assert_int_equal(file_table_copy(fake_files()->table, &copy), 0);
+    file_table_unreserve(fake_files()->table, reserved);
 
     assert_int_equal(sys_write(0, fake_string("shared"), 6), 6);
     struct file *file = file_table_get(copy, 0);
@@ -86,7 +86,7 @@ static void fork_shares_files_and_exec_closes_some(void **state)
     assert_int_equal(file_table_reserve(copy, 2, FILE_TABLE_MAX, false),
                      2); /* reserved by the parent alone */
     file_table_unreserve(copy, 2);
-    file_table_destroy(copy);
+    file_table_put(copy);
     assert_int_equal(sys_fcntl(1, F_GETFD, 0), FD_CLOEXEC); /* the parent's stay */
 }
 
@@ -117,7 +117,7 @@ static void exhausted_memory_leaves_everything_as_it_was(void **state)
         assert_true(n < 10);
     }
     fake_heap_fail_at(2);
-    assert_int_equal(file_table_copy(fake_process()->files, &copy), -ENOMEM);
+    assert_int_equal(file_table_copy(fake_files()->table, &copy), -ENOMEM);
     fake_heap_fail_at(1);
     assert_int_equal(sys_dup2(0, 1000), -ENOMEM);
 }
