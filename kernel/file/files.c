@@ -19,6 +19,7 @@
 #include "kernel/file/proc_view.h"
 #include "kernel/file/serial_stream.h"
 #include "kernel/file/tree.h"
+#include "kernel/file/tty_session.h"
 #include "kernel/lib/direct_map.h"
 #include "kernel/process/process.h"
 
@@ -56,6 +57,7 @@ int files_start(const struct files_options *options)
         .release = file_table_destroy,
         .directory_get = directory_get,
         .directory_put = node_put,
+        .session_end = tty_session_end,
     };
     return proc_start();
 }

@@ -119,6 +119,8 @@ static void process_end(struct process *process)
     if (process == first_process)
         first_ended(status);
     process_release_parts(process);
+    if (process->pid == process->session && process_file_operations.session_end != NULL)
+        process_file_operations.session_end(process->session);
     process_vfork_release(process);
     check_point_exit(process);
 

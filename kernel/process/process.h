@@ -31,6 +31,8 @@ struct process_file_operations {
     /* The process's working directory, counted; NULL: the root. */
     struct node *(*directory_get)(const struct process *process);
     void (*directory_put)(struct node *directory);
+    /* The leader of this session has ended. No lock is held. */
+    void (*session_end)(int session);
 };
 extern struct process_file_operations process_file_operations;
 

@@ -30,7 +30,8 @@
 #include "kernel/process/process.h"
 #include "kernel/process/wait_queue.h"
 
-#define ARCH_SET_GS 0x1001
+#define ARCH_SET_GS   0x1001
+#define SIGNAL_HANGUP 1
 
 #define REQUIRE(condition, ...)                                                                              \
     do {                                                                                                     \
@@ -429,7 +430,7 @@ void panic_comparison(const char *file, int line, const char *comparison, uint64
 
 /* --- the process --- */
 
-int fake_signal;
+int fake_signal, fake_hangups;
 struct process_file_operations process_file_operations;
 
 struct process *fake_process(void)
@@ -447,6 +448,7 @@ void signal_send_process(struct process *to, const struct signal_info *info)
 {
     (void)to;
     fake_signal = info->signal;
+    fake_hangups += info->signal == SIGNAL_HANGUP;
 }
 
 void signal_block(signal_set mask)
