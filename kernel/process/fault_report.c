@@ -20,7 +20,7 @@
 #define NEAR_STACK (UINT64_C(1) << 20) /* below a stack: it was probably meant to grow */
 #define NULL_AREA  USER_BASE
 #define CODE_BYTES 16
-#define TAIL_LINES 4                  /* of the log before, which a report repeats */
+#define TAIL_LINES 4                   /* of the log before, which a report repeats */
 #define TAIL_MAX   (LOG_LINE_MAX + 64) /* with its time stamp */
 
 /* One report at a time, so that none stands in the middle of another. */
