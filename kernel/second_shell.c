@@ -39,7 +39,6 @@ static void say(const char *format, ...)
 static void ended(int status)
 {
     (void)status;
-    console_second_control(0);
     __atomic_store_n(&runs, false, __ATOMIC_RELEASE);
     say("\r\n[the shell has ended: Enter starts another]\r\n");
 }

@@ -20,6 +20,7 @@
 #include "kernel/file/proc_view.h"
 #include "kernel/file/serial_stream.h"
 #include "kernel/file/tree.h"
+#include "kernel/file/tty_session.h"
 #include "kernel/lib/direct_map.h"
 #include "kernel/process/thread_files.h"
 
@@ -84,6 +85,7 @@ int files_start(const struct files_options *options)
         .table_alone = table_alone,
         .exec = close_on_exec,
         .release = release,
+        .session_end = tty_session_end,
     };
     return proc_start();
 }

@@ -15,33 +15,34 @@
 
 _Static_assert((TERMINAL_INPUT_MAX & (TERMINAL_INPUT_MAX - 1)) == 0, "the counters wrap over it");
 
+static const struct termios settings_at_start = {
+    .c_iflag = ICRNL | IUTF8 | IMAXBEL,
+    .c_oflag = OPOST | ONLCR,
+    .c_cflag = B115200 | CS8 | CREAD | HUPCL,
+    .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
+    .c_cc =
+        {
+            [VINTR] = CONTROL('C'),
+            [VQUIT] = CONTROL('\\'),
+            [VERASE] = DELETE,
+            [VKILL] = CONTROL('U'),
+            [VEOF] = CONTROL('D'),
+            [VMIN] = 1,
+            [VSTART] = CONTROL('Q'),
+            [VSTOP] = CONTROL('S'),
+            [VSUSP] = CONTROL('Z'),
+            [VREPRINT] = CONTROL('R'),
+            [VDISCARD] = CONTROL('O'),
+            [VWERASE] = CONTROL('W'),
+            [VLNEXT] = CONTROL('V'),
+        },
+};
+
 void terminal_init(struct terminal *terminal)
 {
-    *terminal = (struct terminal){
-        .settings =
-            {
-                .c_iflag = ICRNL | IUTF8 | IMAXBEL,
-                .c_oflag = OPOST | ONLCR,
-                .c_cflag = B115200 | CS8 | CREAD | HUPCL,
-                .c_lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN,
-                .c_cc =
-                    {
-                        [VINTR] = CONTROL('C'),
-                        [VQUIT] = CONTROL('\\'),
-                        [VERASE] = DELETE,
-                        [VKILL] = CONTROL('U'),
-                        [VEOF] = CONTROL('D'),
-                        [VMIN] = 1,
-                        [VSTART] = CONTROL('Q'),
-                        [VSTOP] = CONTROL('S'),
-                        [VSUSP] = CONTROL('Z'),
-                        [VREPRINT] = CONTROL('R'),
-                        [VDISCARD] = CONTROL('O'),
-                        [VWERASE] = CONTROL('W'),
-                        [VLNEXT] = CONTROL('V'),
-                    },
-            },
-    };
+    terminal->settings = settings_at_start;
+    terminal->literal_next = false;
+    terminal_flush(terminal);
 }
 
 static uint16_t *slot(struct terminal *terminal, uint32_t position)

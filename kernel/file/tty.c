@@ -4,15 +4,17 @@
 #include <asm/errno.h>
 #include <asm/ioctls.h>
 #include <asm/poll.h>
-#include <asm/siginfo.h>
 #include <asm/signal.h>
 #include <linux/fcntl.h>
 
 #include "kernel/debug/panic.h"
 #include "kernel/device/clock.h"
 #include "kernel/file/node.h"
+#include "kernel/file/tty_session.h"
+#include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_frame.h"
 
 #define CHUNK      256 /* bytes moved at a time, on the stack */
 #define DECISECOND (NANOSECONDS / 10)
@@ -20,7 +22,25 @@
 /* asm/ioctls.h gives TCFLSH's number, but its arguments are termios.h's. */
 enum { FLUSH_INPUT = 0, FLUSH_OUTPUT = 1, FLUSH_BOTH = 2 };
 
-static SLIST_HEAD(, tty) ttys = SLIST_HEAD_INITIALIZER(ttys);
+/* An open file of a terminal. */
+struct tty_file {
+    struct tty *tty;
+    unsigned hangups; /* the terminal's when it was opened */
+    bool stays;       /* /dev/console: it does not hang up */
+};
+
+static struct tty *tty_of(const struct file *file)
+{
+    return ((const struct tty_file *)file->private)->tty;
+}
+
+/* Has the session that it was opened in come to its end? */
+static bool hung_up(const struct file *file)
+{
+    const struct tty_file *open = file->private;
+
+    return !open->stays && open->hangups != __atomic_load_n(&open->tty->hangups, __ATOMIC_RELAXED);
+}
 
 /* --- input, from interrupts --- */
 
@@ -31,28 +51,6 @@ static void echo(void *context, const char *text, size_t size)
     tty->show(tty, text, size);
 }
 
-struct group_signal {
-    int group;
-    struct signal_info info;
-};
-
-static int signal_member(struct process *process, void *context)
-{
-    const struct group_signal *sent = context;
-
-    if (process->group == sent->group)
-        signal_send_process(process, &sent->info);
-    return 0;
-}
-
-/* Send to every process of a group. No lock held: the processes' locks come before the console's. */
-static void group_send(int group, int signal)
-{
-    struct group_signal sent = {.group = group, .info = {.signal = signal, .code = SI_KERNEL}};
-
-    process_each(signal_member, &sent);
-}
-
 void tty_input(struct tty *tty, const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -61,7 +59,7 @@ void tty_input(struct tty *tty, const uint8_t *bytes, size_t size)
         int group = tty->foreground;
         spinlock_unlock(&tty->lock);
         if (signal != 0)
-            group_send(group, signal);
+            tty_group_signal(group, signal);
     }
     wait_queue_wake_all(&tty->readers);
 }
@@ -74,16 +72,22 @@ static uint64_t time_limit(uint8_t time)
     return clock_now() + time * DECISECOND;
 }
 
-/* Raw mode with VMIN and VTIME: the clock starts with the first byte, and again with each that comes. */
-static int wait_between_bytes(struct tty *tty, unsigned least, uint8_t time)
+/* There is as much as is waited for, or nothing will come any more. The lock is held. */
+static bool read_ends(const struct tty *tty, const struct file *file, unsigned least)
 {
-    int error = wait_event(&tty->readers, &tty->lock, terminal_readable(&tty->terminal, 1));
+    return terminal_readable(&tty->terminal, least) || hung_up(file);
+}
 
-    while (error == 0 && !terminal_readable(&tty->terminal, least)) {
+/* Raw mode with VMIN and VTIME: the clock starts with the first byte, and again with each that comes. */
+static int wait_between_bytes(struct tty *tty, const struct file *file, unsigned least, uint8_t time)
+{
+    int error = wait_event(&tty->readers, &tty->lock, read_ends(tty, file, 1));
+
+    while (error == 0 && !read_ends(tty, file, least)) {
         unsigned before = terminal_waiting(&tty->terminal);
         uint64_t deadline = time_limit(time);
-        error =
-            wait_event_until(&tty->readers, &tty->lock, terminal_waiting(&tty->terminal) != before, deadline);
+        error = wait_event_until(&tty->readers, &tty->lock,
+                                 hung_up(file) || terminal_waiting(&tty->terminal) != before, deadline);
     }
     return error == -ETIMEDOUT ? 0 : error;
 }
@@ -99,31 +103,33 @@ static int wait_readable(struct tty *tty, const struct file *file, size_t size)
 
     if (least > size)
         least = (unsigned)size;
-    if (terminal_readable(&tty->terminal, least) || (needs_none && time == 0))
+    if (read_ends(tty, file, least) || (needs_none && time == 0))
         return 0;
     if ((file->flags & O_NONBLOCK) != 0)
         return terminal_readable(&tty->terminal, 1) ? 0 : -EAGAIN;
     if (!needs_none && time > 0)
-        return wait_between_bytes(tty, least, time);
+        return wait_between_bytes(tty, file, least, time);
     uint64_t deadline = needs_none ? time_limit(time) : UINT64_MAX;
-    int error =
-        wait_event_until(&tty->readers, &tty->lock, terminal_readable(&tty->terminal, least), deadline);
+    int error = wait_event_until(&tty->readers, &tty->lock, read_ends(tty, file, least), deadline);
     return error == -ETIMEDOUT ? 0 : error;
 }
 
 static long tty_read(struct file *file, struct buffer *to, uint64_t *position)
 {
-    struct tty *tty = file->private;
+    struct tty *tty = tty_of(file);
     char chunk[CHUNK];
     size_t done = 0;
     bool ended = false;
 
     (void)position;
-    if (to->left == 0)
+    if (to->left == 0 || hung_up(file))
         return 0;
+    long error = tty_background(tty, SIGTTIN);
+    if (error != 0)
+        return error;
     spinlock_lock(&tty->lock);
-    long error = wait_readable(tty, file, to->left);
-    while (error == 0 && to->left > 0 && !ended && terminal_readable(&tty->terminal, 1)) {
+    error = wait_readable(tty, file, to->left);
+    while (error == 0 && to->left > 0 && !ended && !hung_up(file) && terminal_readable(&tty->terminal, 1)) {
         size_t wanted = to->left < sizeof(chunk) ? to->left : sizeof(chunk);
         size_t part = terminal_read(&tty->terminal, chunk, wanted, &ended);
         spinlock_unlock(&tty->lock);
@@ -141,12 +147,14 @@ static long tty_read(struct file *file, struct buffer *to, uint64_t *position)
 
 static long tty_write(struct file *file, struct buffer *from, uint64_t *position)
 {
-    struct tty *tty = file->private;
+    struct tty *tty = tty_of(file);
     char chunk[CHUNK], made[2 * CHUNK];
     size_t done = 0;
-    long error = 0;
+    long error = hung_up(file) ? -EIO : 0;
 
     (void)position;
+    if (error == 0 && tty->terminal.settings.c_lflag & TOSTOP)
+        error = tty_background(tty, SIGTTOU);
     mutex_lock(&tty->output);
     while (from->left > 0 && error == 0) {
         size_t wanted = from->left < sizeof(chunk) ? from->left : sizeof(chunk);
@@ -207,7 +215,7 @@ static long window_set(struct tty *tty, const void __user *from)
     int group = tty->foreground;
     spinlock_unlock(&tty->lock);
     if (changed)
-        group_send(group, SIGWINCH);
+        tty_group_signal(group, SIGWINCH);
     return 0;
 }
 
@@ -228,79 +236,18 @@ static long foreground_set(struct tty *tty, const void __user *from)
     int group;
 
     int error = copy_from_user(&group, from, sizeof(group));
-    if (error != 0)
-        return error;
-    if (group < 0)
-        return -EINVAL;
-    spinlock_lock(&tty->lock);
-    tty->foreground = group;
-    spinlock_unlock(&tty->lock);
-    return 0;
-}
-
-/* Has the session that the terminal controls come to its end? No lock held. */
-static bool session_over(int session)
-{
-    struct process *leader = session != 0 ? process_find(session) : NULL;
-
-    if (leader == NULL)
-        return true;
-    bool over = leader->zombie;
-    process_put(leader);
-    return over;
-}
-
-/* Its controlling terminal already, or another is; not counting terminals whose session is over. */
-static struct tty *tty_of_session(int session)
-{
-    struct tty *tty;
-
-    SLIST_FOREACH (tty, &ttys, link)
-        if (tty->session == session)
-            return tty;
-    return NULL;
-}
-
-void tty_control(struct tty *tty, int session)
-{
-    spinlock_lock(&tty->lock);
-    tty->session = session;
-    tty->foreground = session;
-    spinlock_unlock(&tty->lock);
-}
-
-/* Become the controlling terminal of the current process's session, whose leader it is. `steal`: from another session, too. */
-static long control_take(struct tty *tty, bool steal)
-{
-    struct process *process = current_process();
-
-    if (process == NULL || process->pid != process->session)
-        return -EPERM;
-    if (tty->session == process->session)
-        return 0;
-    if (tty_of_session(process->session) != NULL || (!steal && !session_over(tty->session)))
-        return -EPERM;
-    tty_control(tty, process->session);
-    spinlock_lock(&tty->lock);
-    tty->foreground = process->group;
-    spinlock_unlock(&tty->lock);
-    return 0;
-}
-
-static long control_leave(struct tty *tty)
-{
-    const struct process *process = current_process();
-
-    if (tty->session != process->session)
-        return -ENOTTY;
-    if (process->pid == process->session)
-        tty_control(tty, 0);
-    return 0;
+    return error != 0 ? error : tty_foreground_set(tty, group);
 }
 
 static long number_get(void __user *to, int number)
 {
     return copy_to_user(to, &number, sizeof(number));
+}
+
+/* One that only the terminal's own session is told. */
+static long own_number_get(const struct tty *tty, void __user *to, int number)
+{
+    return tty->session == current_process()->session ? number_get(to, number) : -ENOTTY;
 }
 
 static uint32_t waiting(struct tty *tty)
@@ -311,11 +258,36 @@ static uint32_t waiting(struct tty *tty)
     return count;
 }
 
+/* What a job in the background does not do while another is in the foreground. */
+static long background_refuse(struct tty *tty, unsigned command)
+{
+    switch (command) {
+    case TCSETS:
+    case TCSETSW:
+    case TCSETSF:
+    case TCFLSH:
+    case TCSBRK:
+    case TCSBRKP:
+    case TCXONC:
+    case TIOCSPGRP:
+        break;
+    default:
+        return 0;
+    }
+    long error = tty_background(tty, SIGTTOU);
+    return error == -EINTR ? -RESTART_CALL : error;
+}
+
 static long tty_ioctl(struct file *file, unsigned command, uint64_t argument)
 {
     void __user *user = user_pointer(void, argument);
-    struct tty *tty = file->private;
+    struct tty *tty = tty_of(file);
 
+    if (hung_up(file))
+        return command == TIOCSPGRP ? -ENOTTY : -EIO;
+    long error = background_refuse(tty, command);
+    if (error != 0)
+        return error;
     switch (command) {
     case TCGETS:
         return settings_get(tty, user);
@@ -329,11 +301,11 @@ static long tty_ioctl(struct file *file, unsigned command, uint64_t argument)
     case TIOCSWINSZ:
         return window_set(tty, user);
     case TIOCGPGRP:
-        return number_get(user, tty->foreground);
+        return own_number_get(tty, user, tty->foreground);
     case TIOCSPGRP:
         return foreground_set(tty, user);
     case TIOCGSID:
-        return number_get(user, tty->session);
+        return own_number_get(tty, user, tty->session);
     case FIONREAD:
         return number_get(user, (int)waiting(tty));
     case TIOCOUTQ:
@@ -345,9 +317,9 @@ static long tty_ioctl(struct file *file, unsigned command, uint64_t argument)
     case TCXONC:
         return 0;
     case TIOCSCTTY:
-        return control_take(tty, argument == 1);
+        return tty_control_take(tty, argument == 1);
     case TIOCNOTTY:
-        return control_leave(tty);
+        return tty_control_leave(tty);
     default:
         return -ENOTTY;
     }
@@ -355,8 +327,10 @@ static long tty_ioctl(struct file *file, unsigned command, uint64_t argument)
 
 static uint32_t tty_ready(struct file *file)
 {
-    struct tty *tty = file->private;
+    struct tty *tty = tty_of(file);
 
+    if (hung_up(file))
+        return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLERR | POLLHUP;
     spinlock_lock(&tty->lock);
     uint8_t least = tty->terminal.settings.c_cc[VMIN];
     bool readable = terminal_readable(&tty->terminal, least > 0 ? least : 1);
@@ -366,41 +340,54 @@ static uint32_t tty_ready(struct file *file)
 
 static struct wait_queue *tty_queue(struct file *file)
 {
-    struct tty *tty = file->private;
-
-    return &tty->readers;
+    return &tty_of(file)->readers;
 }
 
 /* --- opening --- */
 
+static int file_attach(struct file *file, struct tty *tty, bool stays)
+{
+    struct tty_file *open = heap_alloc(sizeof(*open));
+
+    if (open == NULL)
+        return -ENOMEM;
+    *open = (struct tty_file){.tty = tty, .hangups = tty->hangups, .stays = stays};
+    file->private = open;
+    return 0;
+}
+
+static void tty_release(struct file *file)
+{
+    heap_free(file->private);
+}
+
 static int tty_open(struct file *file, unsigned flags)
 {
-    struct process *process = current_process();
-    struct tty *tty;
+    const struct process *process = current_process();
+    struct tty *tty = tty_of_device(file->node->device);
 
-    SLIST_FOREACH (tty, &ttys, link)
-        for (unsigned i = 0; i < TTY_NAMES_MAX; i++)
-            if (tty->device[i].name != NULL && tty->device[i].number == file->node->device)
-                file->private = tty;
-    ASSERT(file->private != NULL, "every device of these operations is a terminal's");
+    ASSERT(tty != NULL, "every device of these operations is a terminal's");
+    bool console = file->node->device >> 8 == TTY_CONSOLE_MAJOR;
+    int error = file_attach(file, tty, console);
     /* As on Linux, a session leader without a terminal gets the one it opens, if that is free. */
-    if (process != NULL && (flags & O_NOCTTY) == 0)
-        (void)control_take(file->private, false);
-    return 0;
+    if (error == 0 && process != NULL && (flags & O_NOCTTY) == 0 && !console)
+        (void)tty_control_take(tty, false);
+    return error;
 }
 
 /* /dev/tty is the controlling terminal of whoever opens it. */
 static int controlling_open(struct file *file, unsigned flags)
 {
+    struct tty *tty = current_process() != NULL ? tty_of_session(current_process()->session) : NULL;
+
     (void)flags;
-    file->private = current_process() != NULL ? tty_of_session(current_process()->session) : NULL;
-    return file->private != NULL ? 0 : -ENXIO;
+    return tty != NULL ? file_attach(file, tty, false) : -ENXIO;
 }
 
 #define TTY_OPERATIONS(how)                                                                                  \
     {                                                                                                        \
         .open = (how), .read = tty_read, .write = tty_write, .ioctl = tty_ioctl, .ready = tty_ready,         \
-        .queue = tty_queue,                                                                                  \
+        .queue = tty_queue, .release = tty_release,                                                          \
     }
 
 static const struct file_operations operations = TTY_OPERATIONS(tty_open);
@@ -412,7 +399,7 @@ void tty_register(struct tty *tty)
     wait_queue_init(&tty->readers);
     mutex_init(&tty->output, MUTEX_NODE, "terminal output");
     terminal_init(&tty->terminal);
-    SLIST_INSERT_HEAD(&ttys, tty, link);
+    tty_session_add(tty);
     for (unsigned i = 0; i < TTY_NAMES_MAX && tty->device[i].name != NULL; i++) {
         tty->device[i].operations = &operations;
         character_device_register(&tty->device[i]);

@@ -34,7 +34,9 @@ struct tty {
     struct terminal terminal;
     struct winsize window;
     int session;    /* whose controlling terminal it is; 0: nobody's */
-    int foreground; /* process group that ^C goes to */
+    int foreground; /* process group that ^C goes to, and that may read */
+    unsigned
+        hangups; /* how often a session has ended that it controlled: files opened before are dead. Read without the lock */
 };
 
 /* Initialise the rest and register the devices. At start-up. */

@@ -122,6 +122,8 @@ static void process_end(struct process *process)
         first_ended(status);
     interval_timer_end(process);
     process_release_space(process);
+    if (process->pid == process->session && thread_file_operations.session_end != NULL)
+        thread_file_operations.session_end(process->session);
     process_vfork_release(process);
     check_point_exit(process);
 

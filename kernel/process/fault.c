@@ -155,6 +155,7 @@ static void panic_report(const struct trap_frame *frame)
 void process_faults_start(void)
 {
     check_point_start();
+    fault_report_start();
     trap_operations.page_fault = page_fault;
     trap_operations.user_exception = user_exception;
     trap_operations.user_work = user_work;

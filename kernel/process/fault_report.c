@@ -3,6 +3,7 @@
 
 #include <linux/elf.h>
 
+#include "kernel/cpu/mutex.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/debug/log.h"
@@ -12,12 +13,19 @@
 #include "kernel/memory/space_access.h"
 #include "kernel/memory/walk_report.h"
 #include "kernel/process/process.h"
+#include "kernel/process/thread.h"
 #include "paging/layout.h"
 
 #define FRAMES_MAX 16
 #define NEAR_STACK (UINT64_C(1) << 20) /* below a stack: it was probably meant to grow */
 #define NULL_AREA  USER_BASE
+#define CODE_BYTES 16
+#define TAIL_LINES 4                   /* of the log before, which a report repeats */
+#define TAIL_MAX   (LOG_LINE_MAX + 64) /* with its time stamp */
 
+/* One report at a time, so that none stands in the middle of another. */
+static struct mutex reporting; /* also guards what follows */
+static uint64_t reported;      /* where in the log the last report ended */
 struct fault_record fault_last;
 
 /* --- the program's own names --- */
@@ -146,6 +154,8 @@ static void regions_explain(struct address_space *space, vaddr_t address, uint64
 
 static void registers_tell(const struct trap_frame *frame)
 {
+    log_info("  rip %016lx  rflags %08lx  fs %016lx  gs %016lx", frame->rip, frame->rflags,
+             thread_current()->fs_base, thread_current()->gs_base);
     log_info("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx", frame->rax, frame->rbx, frame->rcx,
              frame->rdx);
     log_info("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx", frame->rsi, frame->rdi, frame->rbp,
@@ -193,6 +203,40 @@ static void calls_tell(struct address_space *space, const struct trap_frame *fra
     }
 }
 
+/* The instruction, for exceptions that come of what it is. */
+static void code_tell(struct address_space *space, vaddr_t rip)
+{
+    char text[3 * CODE_BYTES + 1] = "";
+    uint8_t byte;
+
+    for (unsigned i = 0; i < CODE_BYTES && space_read(space, &byte, rip + i, 1) == 0; i++)
+        snprintf(text + (size_t)3 * i, sizeof(text) - (size_t)3 * i, " %02x", byte);
+    log_info("  code at rip:%s", text[0] != '\0' ? text : " cannot be read");
+}
+
+/* What was logged before `end`, the last lines, for on the screen other text may have gone between. Nothing that a report said, or repeated, is repeated: however many programs crash, each line stands
+ * in the log twice at most. */
+static void log_before_tell(uint64_t end)
+{
+    char line[TAIL_MAX];
+    enum log_level level;
+    uint64_t start[TAIL_LINES] = {0}; /* of the last lines, in turn */
+    unsigned count = 0;
+
+    for (uint64_t position = reported; position < end; count++) {
+        start[count % TAIL_LINES] = position;
+        if (log_record(&position, &level, line, sizeof(line)) < 0)
+            break;
+    }
+    if (count > 0)
+        log_info("  the log before:");
+    for (unsigned i = count > TAIL_LINES ? count - TAIL_LINES : 0; i < count; i++) {
+        uint64_t position = start[i % TAIL_LINES];
+        if (log_record(&position, &level, line, sizeof(line)) >= 0)
+            log_info("  | %s", line);
+    }
+}
+
 /* Keep the walk and the region, which go with the process. */
 static void memory_record(struct process *process, vaddr_t address)
 {
@@ -218,10 +262,9 @@ static void memory_record(struct process *process, vaddr_t address)
     mutex_unlock(&space->mutex);
 }
 
-void fault_report(const struct trap_frame *frame, uint64_t address, const char *reason)
+static void fault_record(const struct trap_frame *frame, uint64_t address, const char *reason)
 {
     struct process *process = current_process();
-    char place[SYMBOL_TEXT_MAX];
 
     fault_last = (struct fault_record){.pid = process->pid,
                                        .vector = frame->vector,
@@ -234,13 +277,41 @@ void fault_report(const struct trap_frame *frame, uint64_t address, const char *
     strlcpy(fault_last.reason, reason, sizeof(fault_last.reason));
     if (frame->vector == EXCEPTION_PAGE_FAULT)
         memory_record(process, address);
-    log_info("%s (%d): %s at %s, error code %#lx: %s", process->name, process->pid,
+}
+
+static void report(const struct trap_frame *frame, uint64_t address, const char *reason)
+{
+    struct process *process = current_process();
+    const struct thread *thread = thread_current();
+    char place[SYMBOL_TEXT_MAX], who[32] = "";
+
+    if (thread->tid != process->pid)
+        snprintf(who, sizeof(who), ", thread %d", thread->tid);
+    log_info("%s (%d%s): %s at %s, error code %#lx: %s", process->name, process->pid, who,
              exception_name(frame->vector), place_text(process->space, frame->rip, place, sizeof(place)),
              frame->error, reason);
     if (frame->vector == EXCEPTION_PAGE_FAULT) {
         walk_report(address, frame->error);
         regions_explain(process->space, address, frame->error);
+    } else {
+        code_tell(process->space, frame->rip);
     }
     registers_tell(frame);
     calls_tell(process->space, frame);
+}
+
+void fault_report(const struct trap_frame *frame, uint64_t address, const char *reason)
+{
+    mutex_lock(&reporting);
+    uint64_t before = log_end();
+    fault_record(frame, address, reason);
+    report(frame, address, reason);
+    log_before_tell(before);
+    reported = log_end();
+    mutex_unlock(&reporting);
+}
+
+void fault_report_start(void)
+{
+    mutex_init(&reporting, MUTEX_REPORT, "fault report");
 }

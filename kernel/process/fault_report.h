@@ -6,8 +6,11 @@
 
 struct trap_frame;
 
+/* Once, before there are programs. */
+void fault_report_start(void);
+
 /* The current process's exception: what and where (with the program's own symbols when its file has them), the walk for a page fault, the regions around the address and what
- * would have made the access legal, registers, backtrace. Thread context; may sleep. */
+ * would have made the access legal, or the instruction; registers, backtrace, the last lines of the log since the report before. Thread context; may sleep. */
 void fault_report(const struct trap_frame *frame, uint64_t address, const char *reason);
 
 /* The last one, for the debugger's `quire why`: it is explained even when the process is gone. */

@@ -27,6 +27,7 @@ struct thread_file_operations {
     bool (*table_alone)(const struct thread_files *files); /* nobody else uses the table */
     void (*exec)(struct thread_files *files);    /* close-on-exec; the table is used by nobody else */
     void (*release)(struct thread_files *files); /* leaves both NULL; may sleep */
+    void (*session_end)(int session);            /* the leader of this session has ended; no lock is held */
 };
 extern struct thread_file_operations thread_file_operations;
 

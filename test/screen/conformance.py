@@ -61,13 +61,13 @@ def archive() -> bytes:
 
 
 def sequences(machine: ShownMachine) -> None:
-    machine.monitor.type("stty -echo; for c in /cases/*; do cat $c; read next; done; stty echo; clear\n")
+    machine.monitor.type("stty -echo; for c in /cases/*; do cat $c; read next; done; "
+                         "stty echo; clear; echo\n")
     wrong = []
     for number, (name, _text, wanted) in enumerate(CASES):
         shown = machine.wait(rf"^<{number}>").split("\n")[:len(wanted)]
         if shown != wanted:
             wrong.append(f"{name}: {shown} instead of {wanted}")
         machine.monitor.key("ret")
-    machine.wait(r"\A/ # ?\n*\Z")
-    machine.settle()
+    machine.wait(r"\A\n/ # ?\n*\Z")
     check(not wrong, "\n".join(wrong))

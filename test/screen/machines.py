@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 
 from esp.boot import Boot, Run  # noqa: E402
 from esp.machine import Machine  # noqa: E402
+from keyboard import Keyboard  # noqa: E402
 from monitor import Monitor  # noqa: E402
 from picture import Screen, read_ppm, write_png  # noqa: E402
 
@@ -30,12 +31,20 @@ def check(condition, what: str) -> None:
         raise Failed(what)
 
 
+def until(condition) -> None:
+    """Look until it is so, or for as long as a busy host may take; the caller says what is wrong then."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(LOOK_TIME)
+
+
 class ShownMachine:
     """A machine of `width` by `height` pixels."""
 
     def __init__(self, options: argparse.Namespace, words: str, width: int, height: int, cpus: int = 1,
                  archive: bytes | None = None):
         self._options = options
+        self.size = width, height
         display = f"VGA,edid=on,xres={width},yres={height},vgamem_mb=64"
         self._machine = Machine(cpus=cpus, deterministic=False, display=["-device", display])
         image = os.path.join(options.build, "esp.img")
@@ -44,9 +53,11 @@ class ShownMachine:
     def __enter__(self) -> "ShownMachine":
         self._run.__enter__()
         socket = os.path.join(self._run.folder, "monitor")
-        self._machine.extra += ["-qmp", f"unix:{socket},server=on,wait=off"]
+        trace = os.path.join(self._run.folder, "keyboard")
+        self._machine.extra += ["-qmp", f"unix:{socket},server=on,wait=off", *Keyboard.arguments(trace)]
         self._run.start()
-        self.monitor = Monitor(socket)
+        self.keyboard = Keyboard(trace)
+        self.monitor = Monitor(socket, self.keyboard)
         return self
 
     def __exit__(self, *exception) -> None:
@@ -98,13 +109,8 @@ class ShownMachine:
         return self.wait(pattern)
 
     def clear(self) -> None:
-        """An empty screen and a prompt."""
+        """An empty screen and a prompt. Not by `clear`: busybox then asks where the cursor is, takes the
+        answer ESC [ 1 ; 5 R for the beginning of Ctrl-arrow, and what is typed soon after for its rest."""
         self.monitor.key("ctrl-c")
-        self.monitor.type("clear\n")
+        self.monitor.key("ctrl-l")
         self.wait(r"\A/ # ?\n*\Z")
-        self.settle()
-
-    def settle(self) -> None:
-        """busybox takes the answer to "where is the cursor" for Ctrl-arrow when that is in the first row, and
-        swallows what is typed while it waits for the rest."""
-        time.sleep(0.3)

@@ -5,6 +5,8 @@ import os
 import socket
 import time
 
+from keyboard import Keyboard
+
 # What QEMU calls the keys of characters, on a US keyboard.
 KEYS = {" ": "spc", "\n": "ret", "/": "slash", "-": "minus", ".": "dot", ",": "comma", ";": "semicolon",
         "=": "equal",
@@ -14,12 +16,12 @@ SHIFTED = {":": "semicolon", "$": "4", "!": "1", "|": "backslash", ">": "dot", "
            '"': "apostrophe",
            "&": "7", "(": "9", ")": "0", "*": "8", "?": "slash", "+": "equal",
            "#": "3", "^": "6", "~": "grave_accent"}
-HOLD_TIME = 6  # milliseconds
-KEY_TIME = 0.025
+HOLD_TIME = 2  # milliseconds
 
 
 class Monitor:
-    def __init__(self, path: str):
+    def __init__(self, path: str, keyboard: Keyboard):
+        self._keyboard = keyboard
         deadline = time.monotonic() + 20
         while not os.path.exists(path) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -39,11 +41,13 @@ class Monitor:
             if "return" in answer:
                 return answer["return"]
 
-    def key(self, chord: str) -> None:
-        """A key, or several held together: "ret", "alt-f2"."""
+    def key(self, chord: str, read: bool = True) -> None:
+        """A key, or several held together: "ret", "alt-f2"; `read`: the machine will live to read it all."""
         keys = [{"type": "qcode", "data": name} for name in chord.split("-")]
+        mark = self._keyboard.mark()
         self.command("send-key", keys=keys, **{"hold-time": HOLD_TIME})
-        time.sleep(KEY_TIME)
+        if read and not self._keyboard.wait(mark, len(keys)):
+            raise TimeoutError(f"nobody reads the key {chord}")
 
     def type(self, text: str) -> None:
         for character in text:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
-from machines import BOOT_PATIENCE, PROMPT, ROOT, Failed, ShownMachine, check  # noqa: E402
+from machines import BOOT_PATIENCE, PROMPT, ROOT, Failed, ShownMachine, check, until  # noqa: E402
 from picture import read_font  # noqa: E402
 
 sys.path.insert(0, ROOT)
@@ -23,6 +23,7 @@ sys.path.insert(0, ROOT)
 import conformance  # noqa: E402
 import viewing  # noqa: E402
 
+SCROLL_LIGHT, NUM_LIGHT, CAPS_LIGHT = 1, 2, 4
 SHELL = "-- /bin/busybox sh"
 
 
@@ -32,11 +33,18 @@ def size_fits(machine: ShownMachine) -> None:
     screen = machine.screen()
     found = re.search(r"screen: (\d+)x(\d+) pixels of 32 bits, (\d+)x(\d+) characters", machine.log())
     check(found, f"the log tells the screen's size:\n{text}")
+    check((int(found[1]), int(found[2])) == machine.size, f"{found[0]}, but the display is {machine.size}")
     check((int(found[3]), int(found[4])) == (screen.columns, screen.rows),
           f"{found[0]}, but the picture holds {screen.columns}x{screen.rows}")
 
 
 # A shell
+
+
+def interrupt(machine: ShownMachine) -> None:
+    """Ctrl-C ends what is in the foreground: once it says so, for until then that is the shell itself."""
+    machine.command("sh -c 'echo begun; exec sleep 100'", "^begun$")
+    machine.monitor.key("ctrl-c")
 
 
 def typing(machine: ShownMachine) -> None:
@@ -48,8 +56,7 @@ def typing(machine: ShownMachine) -> None:
     row = next(i for i, line in enumerate(text.split("\n")) if line.startswith("red"))
     cell = machine.screen().cell(row, 0)
     check(cell.foreground == (0xAA, 0, 0) and cell.background == (0, 0, 0xAA), f"red on blue, not {cell}")
-    machine.monitor.type("sleep 100\n")
-    machine.monitor.key("ctrl-c")
+    interrupt(machine)
     machine.command("echo back", r"^back$")
 
 
@@ -79,8 +86,7 @@ def terminals(machine: ShownMachine) -> None:
     machine.monitor.key("alt-f4")
     machine.wait(PROMPT)
     machine.command("echo on the second; tty", r"^on the second\n/dev/tty4$")
-    machine.monitor.type("sleep 100\n")
-    machine.monitor.key("ctrl-c")
+    interrupt(machine)
     machine.command("echo still here", r"^still here$")
     machine.keep("second-shell")
     machine.monitor.key("alt-f1")
@@ -93,6 +99,34 @@ def terminals(machine: ShownMachine) -> None:
     machine.command("echo another", r"^another$")
     machine.monitor.key("alt-f1")
     machine.wait(r"^first still here$")
+
+
+def hang_up(machine: ShownMachine) -> None:
+    """When the second shell ends, what it had in the foreground hears of it and ends, too; another begins."""
+    machine.monitor.key("alt-f4")
+    machine.clear()
+    shell = re.search(r"^shell-(\d+)$", machine.command("echo shell-$$", r"^shell-\d+$"), re.MULTILINE)[1]
+    machine.command("sh -c 'echo begun; exec sleep 1000'", "^begun$")
+    machine.monitor.key("alt-f1")
+    machine.command(f"kill -9 {shell}; while ps | grep -q 'sleep 100[0]'; do :; done; echo none", "^none$")
+    machine.monitor.key("alt-f4")
+    machine.wait(r"^\[the shell has ended: Enter starts another\]$")
+    machine.monitor.key("ret")
+    machine.command("echo one more", r"^one more$")
+    machine.monitor.key("alt-f1")
+
+
+def fault_report(machine: ShownMachine) -> None:
+    """What ended a program is told on the screen, as on the serial line."""
+    machine.clear()
+    text = machine.command("attack-null", "^attack-null: ok")
+    for part in (r"attack-null \(\d+\): #PF page fault at 0x[0-9a-f]+, error code",
+                 r"  walk of 0x[0-9a-f]+ for a user ", r"  level \d: .* <- ",
+                 "  the processor would allow it if ", "  legal if: ", "  rip [0-9a-f]{16}  rflags",
+                 "  #0 0x"):
+        for where, said in (("screen", text), ("log", machine.log())):
+            check(re.search(part, said), f"the {where} says {part}:\n{text}")
+    machine.keep("fault")
 
 
 def magic_keys(machine: ShownMachine) -> None:
@@ -110,11 +144,63 @@ def magic_keys(machine: ShownMachine) -> None:
 
 
 def restart(machine: ShownMachine) -> None:
-    machine.monitor.key("ctrl-alt-delete")
+    machine.monitor.key("ctrl-alt-delete", read=False)
     deadline = time.monotonic() + 20
     while "restart: Ctrl-Alt-Del" not in machine.log() and time.monotonic() < deadline:
         time.sleep(0.1)
     check("restart: Ctrl-Alt-Del" in machine.log(), "the machine restarts by Ctrl-Alt-Del")
+
+
+# Keyboards
+
+# What differs between keyboards; no quotes, so that a shell takes all of it in quotes.
+TELLING_KEYS = ["backslash", "shift-3", "less", "shift-less", "shift-grave_accent", "shift-apostrophe"]
+
+
+def typed(machine: ShownMachine, keys: list[str], wanted: str) -> None:
+    """These keys in single quotes, which are a command's argument that is shown."""
+    german = wanted.startswith("#\u00a7")
+    quote = "shift-backslash" if german else "apostrophe"
+    machine.monitor.type("echo ")
+    for key in [quote, *keys, quote, "ret"]:
+        machine.monitor.key(key)
+    machine.wait(f"^{re.escape(wanted)}$")
+
+
+def layout_us(machine: ShownMachine) -> None:
+    typed(machine, TELLING_KEYS + ["shift-2"], '\\#\\|~"@')
+
+
+def layout_uk(machine: ShownMachine) -> None:
+    typed(machine, TELLING_KEYS + ["shift-2", "alt_r-4", "alt_r-a"], '#\u00a3\\|\u00ac@"\u20ac\u00e1')
+
+
+def locks(machine: ShownMachine) -> None:
+    """Caps, Num and Scroll Lock: what is typed, and the lights, which QEMU's keyboard is told of."""
+
+    def lights() -> int:
+        machine.keyboard.look()
+        return machine.keyboard.lights[-1]
+
+    check(lights() == NUM_LIGHT, f"Num Lock alone is on at first: {machine.keyboard.lights}")
+    machine.monitor.type("echo ")
+    for key, light, typed_keys in (("caps_lock", CAPS_LIGHT, "abC"), ("num_lock", NUM_LIGHT, None),
+                                   ("scroll_lock", SCROLL_LIGHT, "d")):
+        before = lights()
+        machine.monitor.key(key)
+        until(lambda: lights() == before ^ light)
+        check(lights() == before ^ light, f"{key} changes its light: {machine.keyboard.lights}")
+        if typed_keys is not None:
+            machine.monitor.type(typed_keys)
+        else:
+            machine.monitor.key("kp_4")  # to the left
+        machine.monitor.key(key)
+        until(lambda: lights() == before)
+        check(lights() == before, f"{key} changes it back: {machine.keyboard.lights}")
+        machine.monitor.key("kp_7")
+    machine.monitor.key("ret")
+    # A B c 7, left, 7 before the first 7, d, 7
+    machine.wait("^ABc7d77$")
 
 
 # Programs that take the whole screen
@@ -127,7 +213,7 @@ def vi(machine: ShownMachine) -> None:
     machine.monitor.type("ihello\nwide world")
     machine.wait(r"^hello\nwide world\n~")
     machine.monitor.key("esc")
-    time.sleep(0.3)  # or vi takes it and the next key for one
+    machine.wait(r"^- /tmp/a \[Modified\]")  # or vi takes it and the next key for one
     machine.monitor.type("kx")
     machine.wait(r"^hell\nwide world\n~")
     machine.monitor.type("yyp:s/hell/help/\n")
@@ -164,7 +250,7 @@ def top(machine: ShownMachine) -> None:
 # Dense panels
 
 
-def layout(machine: ShownMachine) -> None:
+def layout_de(machine: ShownMachine) -> None:
     """A German keyboard: z and y change places, umlauts, and accents that wait for their letter."""
     machine.monitor.type("echo y")
     for key in ("bracket_left", "apostrophe", "semicolon", "minus"):
@@ -172,6 +258,7 @@ def layout(machine: ShownMachine) -> None:
     machine.monitor.type("=e")
     machine.monitor.key("ret")
     machine.wait("^z\u00fc\u00e4\u00f6\u00df\u00e9$")
+    typed(machine, TELLING_KEYS[:-1] + ["alt_r-q", "alt_r-e", "alt_r-less"], "#\u00a7<>\u00b0@\u20ac|")
 
 
 def scroll_cost(machine: ShownMachine) -> None:
@@ -228,10 +315,10 @@ def panic_while_drawing(machine: ShownMachine) -> None:
     """One CPU ends the machine while others write, and one draws the viewer: the report is on the screen."""
     machine.monitor.key("alt-f1")
     machine.monitor.type("for c in a b c; do (while true; do echo $c$c$c$c$c$c$c$c; done) & done\n")
-    time.sleep(0.3)
+    machine.wait(r"aaaaaaaa|bbbbbbbb|cccccccc")
     machine.monitor.key("alt-f3")
     machine.wait(r"PHYSICAL MEMORY")
-    machine.monitor.key("alt-sysrq-x")
+    machine.monitor.key("alt-sysrq-x", read=False)
     text = machine.wait(r"quire: panic: asked for by Alt-SysRq-x")
     check(re.search(r"panic on CPU \d+: asked for", text), "it begins on the screen")
     check("backtrace:" in text, "and has a backtrace")
@@ -251,12 +338,14 @@ class Group:
 
 
 GROUPS = [
-    Group("shell", 1920, 1080, SHELL, [size_fits, typing, history, terminals, magic_keys, restart]),
-    Group("programs", 640, 480, SHELL, [size_fits, conformance.sequences, vi, less, top]),
+    Group("shell", 1920, 1080, SHELL, [size_fits, locks, layout_us, typing, history, terminals, hang_up,
+                                      fault_report, magic_keys, restart]),
+    Group("programs", 640, 480, f"keymap=uk {SHELL}",
+          [size_fits, layout_uk, conformance.sequences, vi, less, top]),
     Group("viewer", 1024, 768, SHELL, [viewing.pages, viewing.lenses, viewing.zoom, viewing.moving,
                                        viewing.freezing, viewing.differences, viewing.palette,
                                        viewing.next_process]),
-    Group("dense", 3840, 2160, f"keymap=de {SHELL}", [size_fits, layout, scroll_cost]),
+    Group("dense", 3840, 2160, f"mode=3840x2160 keymap=de {SHELL}", [size_fits, layout_de, scroll_cost]),
     Group("processors", 1280, 800, f"viewer=split {SHELL}",
           [size_fits, viewing.split, loud_processors, panic_while_drawing], cpus=4),
 ]

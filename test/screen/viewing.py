@@ -3,7 +3,7 @@
 import re
 import time
 
-from machines import PROMPT, ShownMachine, check
+from machines import PROMPT, ShownMachine, check, until
 from picture import Cell, Screen
 
 GREY = (0x55, 0x55, 0x55)
@@ -48,11 +48,14 @@ def cells(screen: Screen) -> list[Cell]:
     return [screen.cell(FIRST_ROW + i // 64, FIRST_COLUMN + i % 64) for i in range(512)]
 
 
-def until(condition) -> None:
-    """Look until it is so, or for as long as a busy host may take; the caller says what is wrong then."""
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
+def moment(machine: ShownMachine) -> int:
+    """When the picture that is shown was gathered, by the machine's time."""
+    return int(re.search(r"PHYSICAL MEMORY +@(\d+)", machine.screen().text())[1])
+
+
+def next_picture(machine: ShownMachine) -> None:
+    now = moment(machine)
+    until(lambda: moment(machine) != now)
 
 
 def lenses(machine: ShownMachine) -> None:
@@ -103,34 +106,34 @@ def moving(machine: ShownMachine) -> None:
 def freezing(machine: ShownMachine) -> None:
     """Space freezes the picture, s makes one step."""
     machine.monitor.type("a")
-
-    def moment() -> int:
-        return int(re.search(r"PHYSICAL MEMORY +@(\d+)", machine.screen().text())[1])
-
     machine.monitor.type(" ")
     machine.wait("^FROZEN")
-    frozen = moment()
-    time.sleep(0.8)
-    check(moment() == frozen, "time stands still")
+    frozen = moment(machine)
+    time.sleep(0.8)  # four pictures
+    check(moment(machine) == frozen, "time stands still")
     machine.monitor.type("s")
-    until(lambda: moment() > frozen)
-    stepped = moment()
+    until(lambda: moment(machine) > frozen)
+    stepped = moment(machine)
     check(stepped > frozen, "a step is a new picture")
-    time.sleep(0.5)
-    check(moment() == stepped, "and only one")
+    time.sleep(0.5)  # as long as two
+    check(moment(machine) == stepped, "and only one")
     machine.monitor.type(" ")
     machine.wait_gone("^FROZEN")
-    check(moment() > stepped, "time goes on")
+    check(moment(machine) > stepped, "time goes on")
 
 
 def differences(machine: ShownMachine) -> None:
     """What did not change since the last picture is grey."""
     machine.monitor.type("d")
     machine.wait("^CHANGES")
-    time.sleep(0.6)
-    seen = [cell for cell in cells(machine.screen()) if cell.character not in " "]
-    grey = sum(cell.foreground == GREY or cell.background == GREY for cell in seen)
-    check(grey > len(seen) * 9 // 10, f"{grey} of {len(seen)} cells are grey while nothing happens")
+
+    def counts() -> tuple[int, int]:
+        seen = [cell for cell in cells(machine.screen()) if cell.character not in " "]
+        return sum(cell.foreground == GREY or cell.background == GREY for cell in seen), len(seen)
+
+    until(lambda: counts()[0] > counts()[1] * 9 // 10)
+    grey, seen = counts()
+    check(grey > seen * 9 // 10, f"{grey} of {seen} cells are grey while nothing happens")
     machine.keep("viewer-difference")
     machine.monitor.type("d")
     machine.wait_gone("^CHANGES")
@@ -157,9 +160,10 @@ def palette(machine: ShownMachine) -> None:
 
 def next_process(machine: ShownMachine) -> None:
     machine.monitor.type("n")
-    time.sleep(0.6)
+    next_picture(machine)  # may have been begun before the key
+    next_picture(machine)
     shown = re.search(r"ADDRESS SPACE FOR (\d+)", machine.wait(r"ADDRESS SPACE FOR \d+"))[1]
-    time.sleep(1.5)
+    time.sleep(1.5)  # in turn, the next would have come
     check(f"ADDRESS SPACE FOR {shown} " in machine.screen().text(), "n stays at a process")
     machine.monitor.type("n")
     machine.wait(rf"ADDRESS SPACE FOR {int(shown) % 3 + 1} ")

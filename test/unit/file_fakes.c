@@ -29,11 +29,13 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
 #include "syscalls/restart.h"
 
-#define ARCH_SET_GS 0x1001
+#define ARCH_SET_GS   0x1001
+#define SIGNAL_HANGUP 1
 
 #define REQUIRE(condition, ...)                                                                              \
     do {                                                                                                     \
@@ -47,6 +49,7 @@
 
 static struct cpu cpu;
 static struct thread thread;
+static struct signal_actions actions;
 static struct process process;
 
 /* --- heap --- */
@@ -432,7 +435,7 @@ void panic_comparison(const char *file, int line, const char *comparison, uint64
 
 /* --- the process --- */
 
-int fake_signal;
+int fake_signal, fake_hangups;
 struct thread_file_operations thread_file_operations;
 
 struct process *fake_process(void)
@@ -455,6 +458,7 @@ void signal_send_process(struct process *to, const struct signal_info *info)
 {
     (void)to;
     fake_signal = info->signal;
+    fake_hangups += info->signal == SIGNAL_HANGUP;
 }
 
 void signal_block(signal_set mask)
@@ -535,7 +539,7 @@ void fakes_begin(void)
 {
     cpu = (struct cpu){.self = &cpu, .current = &thread};
     thread = (struct thread){.process = &process};
-    process = (struct process){.pid = 1, .group = 1, .session = 1, .thread_count = 1};
+    process = (struct process){.pid = 1, .group = 1, .session = 1, .thread_count = 1, .actions = &actions};
     process.lock = SPINLOCK_INIT(LOCK_PROCESS, "process");
     process.limits[7][0] = FILE_TABLE_MAX; /* RLIMIT_NOFILE */
     REQUIRE(syscall(SYS_arch_prctl, ARCH_SET_GS, &cpu) == 0, "GS can be set");

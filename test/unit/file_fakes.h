@@ -55,9 +55,9 @@ extern size_t fake_serial_size[4];
 /* Let bytes arrive at a serial port. */
 void fake_serial_input(unsigned port, const char *bytes, size_t size);
 
-/* The last log line, and the last signal that was sent (0: none). */
+/* The last log line, the last signal that was sent (0: none), and how many SIGHUP were. */
 extern char fake_log[256];
-extern int fake_signal;
+extern int fake_signal, fake_hangups;
 
 /* The clock, in nanoseconds; it stands still. */
 extern uint64_t fake_now;

@@ -2,6 +2,7 @@
 #include <asm/errno.h>
 #include <asm/ioctls.h>
 #include <asm/poll.h>
+#include <asm/signal.h>
 #include <asm/termbits.h>
 #include <linux/fcntl.h>
 #include <linux/time_types.h>
@@ -17,7 +18,9 @@
 #include "kernel/file/console.h"
 #include "kernel/file/file_table.h"
 #include "kernel/file/serial_stream.h"
+#include "kernel/file/tty_session.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 #include "syscalls/file.h"
 #include "test/unit/file_fakes.h"
@@ -264,18 +267,120 @@ static void the_console_reads_lines(void **state)
     assert_int_equal(sys_read(console, USER(buffer), 100), 0);
 }
 
+static long set_foreground(int terminal, int group)
+{
+    *(int *)buffer = group;
+    return sys_ioctl(terminal, TIOCSPGRP, (uintptr_t)buffer);
+}
+
 static void the_console_interrupts(void **state)
 {
+    struct process *process = current_process();
+
     (void)state;
     fake_serial_input(0, "\003", 1);
     assert_int_equal(fake_signal, SIGNAL_INTERRUPT);
     fake_signal = 0;
-    *(int *)buffer = 5;
-    assert_int_equal(sys_ioctl(console, TIOCSPGRP, (uintptr_t)buffer), 0);
+    process->group = 5;
+    process->actions->action[SIGTTOU - 1].handler = HANDLER_IGNORE;
+    assert_int_equal(set_foreground(console, 5), 0);
+    process->group = 1;
     fake_serial_input(0, "\003", 1); /* the process is not of that group */
     assert_int_equal(fake_signal, 0);
-    *(int *)buffer = 1;
-    assert_int_equal(sys_ioctl(console, TIOCSPGRP, (uintptr_t)buffer), 0);
+    assert_int_equal(set_foreground(console, 5), -ESRCH);
+    assert_int_equal(set_foreground(console, -1), -EINVAL);
+    assert_int_equal(set_foreground(console, 1), 0);
+    process->actions->action[SIGTTOU - 1].handler = HANDLER_DEFAULT;
+}
+
+/* What is not in the foreground neither reads nor changes the terminal: its group is stopped, unless nobody could continue it. */
+static void the_background_is_stopped(void **state)
+{
+    struct process *process = current_process(), shell = {.pid = 1, .group = 1, .session = 1};
+
+    (void)state;
+    process->group = 5;
+    process->parent = &shell;
+    fake_serial_input(0, "line\r", 5);
+    fake_signal = 0;
+    assert_int_equal(sys_read(console, USER(buffer), 10), -RESTART_CALL);
+    assert_int_equal(fake_signal, SIGTTIN);
+    assert_int_equal(sys_ioctl(console, TCFLSH, 0), -RESTART_CALL);
+    assert_int_equal(fake_signal, SIGTTOU);
+    assert_int_equal(set_foreground(console, 5), -RESTART_CALL);
+    fake_signal = 0;
+    assert_int_equal(sys_write(console, fake_string("x"), 1), 1); /* without TOSTOP */
+    process->actions->action[SIGTTIN - 1].handler = HANDLER_IGNORE;
+    assert_int_equal(sys_read(console, USER(buffer), 10), -EIO);
+    process->actions->action[SIGTTIN - 1].handler = HANDLER_DEFAULT;
+    process->parent = NULL;
+    assert_int_equal(sys_read(console, USER(buffer), 10), -EIO);
+    assert_int_equal(fake_signal, 0);
+    process->group = 1;
+    assert_int_equal(sys_read(console, USER(buffer), 10), 5);
+}
+
+static int hanging_up; /* a session */
+
+static void end_the_session(void)
+{
+    tty_session_end(hanging_up);
+}
+
+/* A session leader ends: its foreground hears of it, files of the terminal are dead, and who comes next finds a fresh one. */
+static void a_terminal_hangs_up(void **state)
+{
+    struct process *process = current_process();
+    struct termios *settings = (struct termios *)buffer;
+    struct pollfd *poll = (struct pollfd *)buffer;
+
+    (void)state;
+    process->pid = process->session = process->group = hanging_up = 7;
+    int second = (int)sys_open(fake_string("/dev/tty4"), O_RDWR, 0);
+    int mine = (int)sys_open(fake_string("/dev/tty"), O_RDWR, 0);
+    assert_true(second >= 0 && mine >= 0);
+    assert_int_equal(sys_ioctl(second, TCGETS, (uintptr_t)buffer), 0);
+    settings->c_lflag &= ~(unsigned)(ICANON | ECHO);
+    settings->c_cc[VMIN] = 4;
+    assert_int_equal(sys_ioctl(second, TCSETS, (uintptr_t)buffer), 0);
+    console_input(CONSOLE_SECOND, (const uint8_t *)"abc", 3);
+    tty_session_end(8);
+    fake_signal = fake_hangups = 0;
+    fake_sleep = end_the_session;
+    assert_int_equal(sys_read(second, USER(buffer), 100), 0);
+    assert_int_equal(fake_hangups, 1);
+    assert_int_equal(fake_signal, SIGCONT);
+    for (int i = 0; i < 2; i++) {
+        int file = i == 0 ? second : mine;
+        assert_int_equal(sys_read(file, USER(buffer), 100), 0);
+        assert_int_equal(sys_write(file, fake_string("x"), 1), -EIO);
+        assert_int_equal(sys_ioctl(file, TCGETS, (uintptr_t)buffer), -EIO);
+        assert_int_equal(sys_ioctl(file, TIOCSPGRP, (uintptr_t)buffer), -ENOTTY);
+        *poll = (struct pollfd){.fd = file, .events = POLLIN};
+        assert_int_equal(sys_poll(USER(poll), 1, 0), 1);
+        assert_int_equal(poll->revents, POLLIN | POLLERR | POLLHUP);
+    }
+    assert_int_equal(sys_open(fake_string("/dev/tty"), O_RDWR, 0), -ENXIO);
+
+    /* The next leader's: lines again, nothing typed before. */
+    process->pid = process->session = process->group = 9;
+    int next = (int)sys_open(fake_string("/dev/tty4"), O_RDWR, 0);
+    assert_int_equal(sys_ioctl(next, TIOCGSID, (uintptr_t)buffer), 0);
+    assert_int_equal(*(int *)buffer, 9);
+    assert_int_equal(sys_ioctl(next, TCGETS, (uintptr_t)buffer), 0);
+    assert_true(settings->c_lflag & ICANON && settings->c_lflag & ECHO);
+    assert_int_equal(sys_ioctl(next, FIONREAD, (uintptr_t)buffer), 0);
+    assert_int_equal(*(int *)buffer, 0);
+    assert_int_equal(sys_read(second, USER(buffer), 100), 0);
+    assert_int_equal(sys_ioctl(next, TIOCNOTTY, 0), 0);
+    process->pid = process->session = process->group = 1;
+
+    /* The console's own file stays, as the kernel's. */
+    hanging_up = 1;
+    end_the_session();
+    assert_int_equal(sys_write(console, fake_string("x"), 1), 1);
+    assert_int_equal(sys_ioctl(console, TIOCGSID, (uintptr_t)buffer), -ENOTTY);
+    assert_int_equal(sys_ioctl(console, TIOCSCTTY, 0), 0);
 }
 
 static void set_raw(uint8_t least, uint8_t time)
@@ -471,6 +576,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(poll_waits_for_a_time_or_an_event, pipe_setup, fakes_teardown),
         cmocka_unit_test_setup_teardown(the_console_reads_lines, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(the_console_interrupts, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(the_background_is_stopped, console_setup, console_teardown),
+        cmocka_unit_test_setup_teardown(a_terminal_hangs_up, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(raw_reads_obey_min_and_time, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(the_console_answers_ioctls, console_setup, console_teardown),
         cmocka_unit_test_setup_teardown(terminals_are_apart, console_setup, console_teardown),
