@@ -1,5 +1,6 @@
 /* Threads and processes made by the calls themselves: clone's and clone3's flags and refusals, memory that two processes share, execve and fork of a process with threads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -257,32 +258,66 @@ static void exec_from_threads(void)
     }
 }
 
-/* A process that is killed while one of its threads executes a program, at any moment of it, is gone. */
-static void *exec_for_ever(void *argument)
+/* A process that is killed while one of its threads executes a program is gone. Each round kills it when one thread more has ended: on several processors most hit the time when
+ * execve waits for the others. */
+#define OTHERS   20
+#define ROUNDS   20
+#define LIFETIME (3 * SECOND) /* of the new program, should it live */
+
+static _Atomic bool *begin; /* in shared memory: execve */
+
+static void *exec_lives(void *argument)
 {
-    execl(path, program, "for-ever", NULL);
+    while (!*begin)
+        check_nap(MILLISECOND / 10);
+    execl(path, program, "live", NULL);
     return argument;
+}
+
+/* Of /proc/PID/stat, the number after the name, the state and sixteen more; 0: the process has ended. */
+static int threads_of(pid_t process)
+{
+    char name[32], text[512];
+    int threads = 0;
+    snprintf(name, sizeof(name), "/proc/%d/stat", process);
+    int file = open(name, O_RDONLY);
+    ssize_t length = file >= 0 ? read(file, text, sizeof(text) - 1) : 0;
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    const char *field = strrchr(text, ')');
+    for (int i = 0; field != NULL && i < 18; i++)
+        field = strchr(field + 1, ' ');
+    if (field != NULL)
+        threads = atoi(field);
+    return threads;
 }
 
 static void killed_in_exec(void)
 {
     int killed = 0;
-    for (int round = 0; round < 20; round++) {
+    begin = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (int round = 0; round < ROUNDS; round++) {
         int status = 0;
+        *begin = false;
         pid_t child = fork();
         if (child == 0) {
             pthread_t thread;
-            for (int i = 0; i < 3; i++)
-                pthread_create(&thread, NULL, spinning, NULL);
-            pthread_create(&thread, NULL, exec_for_ever, NULL);
+            for (int i = 0; i < OTHERS; i++)
+                pthread_create(&thread, NULL, i < 2 ? spinning : sleeping, NULL);
+            pthread_create(&thread, NULL, exec_lives, NULL);
             sleeping(NULL);
         }
-        check_nap(round * MILLISECOND / 2);
+        while (threads_of(child) < OTHERS + 2)
+            sched_yield();
+        *begin = true;
+        int threads = OTHERS + 2;
+        while (threads > OTHERS + 1 - round)
+            threads = threads_of(child);
         kill(child, SIGKILL);
         waitpid(child, &status, 0);
         killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     }
-    check_result("processes killed in execve", killed, 20);
+    check_result("processes killed in execve", killed, ROUNDS);
 }
 
 /* --- a robust mutex of a process that executes another program --- */
@@ -354,8 +389,8 @@ static int as_child(char **arguments)
         return getpid() == atoi(arguments[2]) && syscall(SYS_gettid) == getpid() ? PASSED : 1;
     if (strcmp(arguments[1], "wait") == 0)
         return read(atoi(arguments[2]), &byte, 1) == 0 ? PASSED : 1;
-    if (strcmp(arguments[1], "for-ever") == 0)
-        sleeping(NULL);
+    if (strcmp(arguments[1], "live") == 0)
+        check_nap(LIFETIME);
     return PASSED;
 }
 
