@@ -19,9 +19,10 @@
 #include "kernel/process/timer.h"
 
 #define MILLISECOND UINT64_C(1000000)
-#define GATHER      (8 * MILLISECOND)  /* what comes soon after the first text is drawn with it */
-#define INTERVAL    (25 * MILLISECOND) /* between two drawings */
-#define REST        4                  /* and as many times as long as the last one took */
+#define GATHER      (8 * MILLISECOND)   /* what comes soon after the first text is drawn with it */
+#define INTERVAL    (25 * MILLISECOND)  /* between two drawings */
+#define REST        4                   /* and as many times as long as the last one took... */
+#define REST_MAX    (500 * MILLISECOND) /* ...but somebody waits before the screen */
 
 static struct {
     struct spinlock lock; /* orders the thread's sleep and its waking */
@@ -70,6 +71,14 @@ static void wait_until_due(void)
     spinlock_unlock(&refresh.lock);
 }
 
+/* A drawing may have taken long because others had the processor meanwhile, or this machine's host had it. */
+static uint64_t rest_after(uint64_t took)
+{
+    uint64_t rest = took < REST_MAX / REST ? took * REST : REST_MAX;
+
+    return rest > INTERVAL ? rest : INTERVAL;
+}
+
 static void refresh_run(void *nothing)
 {
     (void)nothing;
@@ -78,8 +87,8 @@ static void refresh_run(void *nothing)
         uint64_t start = clock_now();
         while (console_refresh())
             scheduler_relax();
-        uint64_t end = clock_now(), rest = (end - start) * REST;
-        __atomic_store_n(&refresh.not_before, end + (rest > INTERVAL ? rest : INTERVAL), __ATOMIC_RELAXED);
+        uint64_t end = clock_now();
+        __atomic_store_n(&refresh.not_before, end + rest_after(end - start), __ATOMIC_RELAXED);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/file/proc_sys.h"
 #include "kernel/view/frame_users.h"
 #include "kernel/view/report.h"
+#include "kernel/view/viewer.h"
 
 /* Hand the text over, or say that there was no memory for it. */
 static int text_give(struct text_buffer *made, char **text, size_t *length)
@@ -58,6 +59,15 @@ static int frames_write(char *text)
     return frame_range_parse(&frames_shown, text);
 }
 
+/* What the viewer on the screen has done: nothing, while nobody sees it. */
+static int viewer_read(char **text, size_t *length)
+{
+    struct text_buffer made = {0};
+
+    text_add(&made, "seen %u\npictures %lu\n", viewer_seen(), viewer_pictures());
+    return text_give(&made, text, length);
+}
+
 static int viewer_write(char *text)
 {
     return view_settings_parse(&view_report_settings, text);
@@ -68,7 +78,7 @@ static struct proc_text entries[] = {
     {.name = "memory_frames", .read = frames_read, .write = frames_write},
     {.name = "memory_view", .read = view_read},
     {.name = "memory_view_colour", .read = view_colour_read},
-    {.name = "viewer", .write = viewer_write},
+    {.name = "viewer", .read = viewer_read, .write = viewer_write},
 };
 
 void proc_view_register(void)

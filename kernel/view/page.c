@@ -231,6 +231,21 @@ static void region_line(const struct usage_region *region, struct view_grid *gri
                  region->zero, region->dirty);
 }
 
+/* The first to be listed: the one that was chosen, or one before it when the list would leave room; all of them, when they fit. */
+static unsigned processes_first(const struct usage *usage, int pid, unsigned room)
+{
+    unsigned first = usage->process_count, lines = 0;
+
+    while (first > 0) {
+        const struct usage_process *process = &usage->processes[first - 1];
+        lines += 1 + process->region_count;
+        if (process->pid < pid && lines > room)
+            break;
+        first--;
+    }
+    return first;
+}
+
 static void processes_draw(const struct usage *usage, const struct view_settings *settings,
                            struct view_grid *grid)
 {
@@ -239,10 +254,9 @@ static void processes_draw(const struct usage *usage, const struct view_settings
 
     text_put(grid, 0, 2, TITLE_ATTRIBUTE, "PROCESSES: %u; pages resident of those promised, by region",
              usage->process_count);
-    for (unsigned i = 0; i < usage->process_count && row < last; i++) {
+    for (unsigned i = processes_first(usage, settings->pid, last - row);
+         i < usage->process_count && row < last; i++) {
         const struct usage_process *process = &usage->processes[i];
-        if (process->pid < settings->pid)
-            continue;
         text_put(grid, row++, 0, TITLE_ATTRIBUTE,
                  "%c %5d %-15s %7lu resident (%lu shared) of %lu, %lu tables%s", process->letter,
                  process->pid, process->name, process->resident, process->shared, process->mapped,

@@ -1,9 +1,10 @@
-/* What memory_check() finds wrong is what the viewer marks: faults planted on purpose, and taken back. */
+/* What memory_check() finds wrong is what the viewer marks: faults planted on purpose, and taken back. Which processes it lists. */
 #include "kernel/debug/selftest.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/space_internal.h"
 #include "kernel/view/cell.h"
+#include "kernel/view/page.h"
 
 #define AT             UINT64_C(0x10000000)
 #define RED_ON_WHITE   0xf4
@@ -137,4 +138,35 @@ SELFTEST(viewer_marks_a_page_of_the_kernel_that_users_may_use)
     CHECK_EQ(verdict.cell.letter, '*');
     CHECK_EQ(verdict.cell.attribute, RED_ON_WHITE);
     CHECK(clean());
+}
+
+/* Processes 1 to `count`, with so many regions each: which is the first in the list when `pid` is chosen? */
+static int first_listed(unsigned count, unsigned regions, int pid)
+{
+    static uint16_t cells[VIEW_ROWS_MIN * VIEW_COLUMNS_MIN];
+    static struct usage_region region[VIEW_ROWS_MIN];
+    static struct usage_process process[VIEW_ROWS_MIN];
+    static struct usage usage;
+    struct view_grid grid = {.rows = VIEW_ROWS_MIN, .columns = VIEW_COLUMNS_MIN, .cells = cells};
+    struct view_settings settings = VIEW_SETTINGS_DEFAULT;
+
+    for (unsigned i = 0; i < count; i++)
+        process[i] = (struct usage_process){
+            .pid = (int)i + 1, .letter = (char)('1' + i), .regions = region, .region_count = regions};
+    usage.processes = process;
+    usage.process_count = count;
+    settings.page = VIEW_PROCESSES;
+    settings.pid = pid;
+    view_draw(&usage, &settings, &grid);
+    return (cells[VIEW_COLUMNS_MIN] & 0xff) - '0';
+}
+
+SELFTEST(view_lists_all_processes_that_fit)
+{
+    /* 22 rows: between the title, a row that stays free, and the one of errors. */
+    CHECK_EQ(first_listed(2, 10, 1), 1);
+    CHECK_EQ(first_listed(2, 10, 2), 1);
+    CHECK_EQ(first_listed(3, 10, 1), 1);
+    CHECK_EQ(first_listed(3, 10, 2), 2);
+    CHECK_EQ(first_listed(3, 10, 3), 2);
 }

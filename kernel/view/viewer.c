@@ -33,6 +33,7 @@ static struct {
     uint8_t keys[KEYS_MAX];
     unsigned key_count;
     bool wanted;
+    uint64_t pictures; /* gathered so far; atomic */
 
     /* The thread's own. */
     struct view_settings settings;
@@ -59,6 +60,16 @@ void viewer_input(const uint8_t *bytes, size_t size)
 void viewer_wake(void)
 {
     viewer_input(NULL, 0);
+}
+
+bool viewer_seen(void)
+{
+    return viewer.serial || console_terminal_visible(CONSOLE_VIEWER);
+}
+
+uint64_t viewer_pictures(void)
+{
+    return __atomic_load_n(&viewer.pictures, __ATOMIC_RELAXED);
 }
 
 /* --- keys --- */
@@ -227,6 +238,7 @@ static void frame_show(void)
 {
     struct usage *usage = usage_gather(viewer.settings.virtual, viewer.settings.pid);
 
+    __atomic_fetch_add(&viewer.pictures, 1, __ATOMIC_RELAXED);
     if (usage == NULL)
         return;
     process_choose(usage);
@@ -245,8 +257,8 @@ static void frame_show(void)
 static void wait_for_frame(uint64_t due)
 {
     spinlock_lock(&viewer.lock);
-    bool seen = viewer.serial || console_terminal_visible(CONSOLE_VIEWER);
-    int error = wait_event_until(&viewer.queue, &viewer.lock, viewer.wanted, seen ? due : UINT64_MAX);
+    int error =
+        wait_event_until(&viewer.queue, &viewer.lock, viewer.wanted, viewer_seen() ? due : UINT64_MAX);
     spinlock_unlock(&viewer.lock);
     (void)error; /* due, or wanted: both mean a frame */
 }
@@ -259,6 +271,8 @@ static void viewer_run(void *nothing)
     for (;;) {
         wait_for_frame(due);
         keys_take();
+        if (!viewer_seen())
+            continue; /* woken because another terminal is shown now */
         uint64_t start = clock_now();
         if (!viewer.frozen || viewer.step) {
             frame_show();

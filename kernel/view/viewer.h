@@ -6,6 +6,7 @@
 #ifndef KERNEL_VIEW_VIEWER_H
 #define KERNEL_VIEW_VIEWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,11 @@ void viewer_start(void);
 /* Bytes typed to it. Any context. */
 void viewer_input(const uint8_t *bytes, size_t size);
 
-/* Its terminal came into view: draw at once. Any context. */
+/* Another terminal came into view, perhaps its own: then it draws at once. Any context. */
 void viewer_wake(void);
+
+/* Does anybody see its pictures, and how many has it gathered? None while nobody does. Any context. */
+bool viewer_seen(void);
+uint64_t viewer_pictures(void);
 
 #endif

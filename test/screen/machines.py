@@ -42,11 +42,11 @@ class ShownMachine:
     """A machine of `width` by `height` pixels."""
 
     def __init__(self, options: argparse.Namespace, words: str, width: int, height: int, cpus: int = 1,
-                 archive: bytes | None = None):
+                 archive: bytes | None = None, deterministic: bool = False):
         self._options = options
         self.size = width, height
         display = f"VGA,edid=on,xres={width},yres={height},vgamem_mb=64"
-        self._machine = Machine(cpus=cpus, deterministic=False, display=["-device", display])
+        self._machine = Machine(cpus=cpus, deterministic=deterministic, display=["-device", display])
         image = os.path.join(options.build, "esp.img")
         self._run = Run(Boot(self._machine, image, words, archive))
 

@@ -335,6 +335,7 @@ class Group:
     words: str
     tests: list[Callable[[ShownMachine], None]]
     cpus: int = 1
+    deterministic: bool = False
 
 
 GROUPS = [
@@ -345,6 +346,7 @@ GROUPS = [
     Group("viewer", 1024, 768, SHELL, [viewing.pages, viewing.lenses, viewing.zoom, viewing.moving,
                                        viewing.freezing, viewing.differences, viewing.palette,
                                        viewing.next_process]),
+    Group("cost", 1024, 768, SHELL, [viewing.costs_nothing], deterministic=True),
     Group("dense", 3840, 2160, f"mode=3840x2160 keymap=de {SHELL}", [size_fits, layout_de, scroll_cost]),
     Group("processors", 1280, 800, f"viewer=split {SHELL}",
           [size_fits, viewing.split, loud_processors, panic_while_drawing], cpus=4),
@@ -378,7 +380,8 @@ def main() -> int:
         if not tests or (options.group and group.name not in options.group):
             continue
         archive = conformance.archive() if conformance.sequences in tests else None
-        with ShownMachine(options, group.words, group.width, group.height, group.cpus, archive) as machine:
+        with ShownMachine(options, group.words, group.width, group.height, group.cpus, archive,
+                          group.deterministic) as machine:
             try:
                 machine.wait(PROMPT, BOOT_PATIENCE)
             except Failed as error:

@@ -26,6 +26,33 @@ def split(machine: ShownMachine) -> None:
     check(re.search(PROMPT, text, re.MULTILINE) or "/ #" in text, "and the shell beside it")
 
 
+def costs_nothing(machine: ShownMachine) -> None:
+    """Never shown, and shown and hidden again: it gathers nothing, and what programs do costs the same. Time
+    goes by instructions here; the least of several runs, for addresses are random, and with them how many
+    tables a process has."""
+
+    def run() -> tuple[int, set[int]]:
+        machine.clear()
+        machine.monitor.type("cat /proc/sys/quire/viewer; for i in 1 2 3 4 5 6 7 8; do view-cost; done; "
+                             "cat /proc/sys/quire/viewer\n")
+        text = machine.wait(r"^ticks \d+\nseen 0\npictures \d+$", 60)
+        ticks = [int(number) for number in re.findall(r"^ticks (\d+)$", text, re.MULTILINE)]
+        return min(ticks), set(re.findall(r"^pictures \d+$", text, re.MULTILINE))
+
+    run()  # what is loaded and made once
+    never, pictures = run()
+    check(pictures == {"pictures 0"}, f"nothing is gathered before it is shown: {pictures}")
+    machine.monitor.key("alt-f3")
+    machine.wait(r"PHYSICAL MEMORY +@\d+")
+    next_picture(machine)
+    machine.monitor.key("alt-f2")
+    machine.wait("clock: TSC")
+    machine.monitor.key("alt-f1")
+    hidden, pictures = run()
+    check(len(pictures) == 1 and pictures != {"pictures 0"}, f"it gathered, but none while hidden: {pictures}")
+    check(abs(hidden - never) <= never // 100, f"{hidden} ticks after it was shown, {never} before")
+
+
 def pages(machine: ShownMachine) -> None:
     machine.monitor.type("(while :; do sleep 1000; done) &\n")
     machine.wait(r"done\) &\n/ #")
