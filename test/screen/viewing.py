@@ -49,7 +49,8 @@ def costs_nothing(machine: ShownMachine) -> None:
     machine.wait("clock: TSC")
     machine.monitor.key("alt-f1")
     hidden, pictures = run()
-    check(len(pictures) == 1 and pictures != {"pictures 0"}, f"it gathered, but none while hidden: {pictures}")
+    check(len(pictures) == 1 and pictures != {"pictures 0"},
+          f"it gathered, but none while hidden: {pictures}")
     check(abs(hidden - never) <= never // 100, f"{hidden} ticks after it was shown, {never} before")
 
 
