@@ -79,10 +79,11 @@ static void flush_add(struct paging_flush *flush, vaddr_t va)
 
 bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    struct unmap_batch batch = {.space = space, .flush = PAGING_FLUSH_NONE};
+    struct unmap_batch batch;
     bool dropped = false;
     struct vmiter it;
 
+    unmap_batch_start(&batch, space);
     for (vmiter_init(&it, &space->paging, start); it.va < end; vmiter_next(&it)) {
         pte_t entry = *it.entry;
         if (!(entry & PTE_P) && !leaf_parked(entry))

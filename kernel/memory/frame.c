@@ -97,13 +97,15 @@ static void cache_refill(struct frame_cache *cache)
 
 static void cache_drain(struct frame_cache *cache)
 {
+    unsigned before = cache->count;
+
     spinlock_lock(&frame_lock);
     while (cache->count > CACHE_MAX - CACHE_BATCH) {
         struct frame *frame = cache->frame[--cache->count];
         frame->flags = 0;
         buddy_free(frame, 0);
-        __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
     }
+    __atomic_sub_fetch(&cached_frames, before - cache->count, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
 }
 
@@ -289,24 +291,40 @@ static struct frame *last_resorts(enum frame_owner owner)
     return frame != NULL || cpu_count_now() == 1 ? frame : cache_steal(owner);
 }
 
-struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
+/* This CPU's cache is empty, and could not be filled. */
+__attribute__((noinline)) static struct frame *single_alloc_last(enum frame_owner owner)
 {
-    struct frame *frame;
+    struct frame *frame = last_resorts(owner);
 
-    ASSERT_LE(order, FRAME_ORDER_MAX);
-    if (failure_due(&frame_failure))
-        return NULL;
-    do {
-        frame = order == 0 ? single_alloc(owner) : order_alloc(order, owner);
-        if (frame == NULL && order == 0)
+    while (frame == NULL && reclaim != NULL && reclaim()) {
+        frame = single_alloc(owner);
+        if (frame == NULL)
             frame = last_resorts(owner);
-    } while (frame == NULL && reclaim != NULL && reclaim());
+    }
     return frame;
 }
 
 struct frame *frame_alloc(enum frame_owner owner)
 {
-    return frame_alloc_order(0, owner);
+    if (failure_due(&frame_failure))
+        return NULL;
+    struct frame *frame = single_alloc(owner);
+    return __builtin_expect(frame != NULL, 1) ? frame : single_alloc_last(owner);
+}
+
+struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
+{
+    struct frame *frame;
+
+    ASSERT_LE(order, FRAME_ORDER_MAX);
+    if (order == 0)
+        return frame_alloc(owner);
+    if (failure_due(&frame_failure))
+        return NULL;
+    do {
+        frame = order_alloc(order, owner);
+    } while (frame == NULL && reclaim != NULL && reclaim());
+    return frame;
 }
 
 struct frame *frame_alloc_zeroed(enum frame_owner owner)
