@@ -52,13 +52,15 @@ void space_get(struct address_space *space)
 void unmap_batch_finish(struct unmap_batch *batch)
 {
     tlb_flush(batch->space, &batch->flush);
-    for (unsigned i = 0; i < batch->count; i++)
-        page_frame_put(batch->frame[i]);
+    if (batch->count > 0)
+        frame_put_many(batch->frame, batch->count);
     batch->count = 0;
 }
 
 void unmap_batch_add(struct unmap_batch *batch, struct frame *frame)
 {
+    if (frame == zero_frame)
+        return; /* not counted */
     if (batch->count == UNMAP_BATCH)
         unmap_batch_finish(batch);
     batch->frame[batch->count++] = frame;

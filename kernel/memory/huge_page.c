@@ -26,7 +26,8 @@ bool huge_page_fill(struct address_space *space, const struct region *region, st
     /* An entry of level 1, or one that is not zero, says that there are small pages, or were. */
     if (it->level < 2 || *it->entry != 0 || region->backing != NULL ||
         region->flags & (REGION_SHARED | REGION_GROWS_DOWN | REGION_SMALL_PAGES) || start < region->start ||
-        region->end - start < PAGE_2M || region->protection & REGION_EXEC || switched_off() || !frame_plenty())
+        region->end - start < PAGE_2M || region->protection & REGION_EXEC || switched_off() ||
+        !frame_plenty())
         return false;
     struct frame *block = frame_alloc_order(FRAME_ORDER_2M, FRAME_ANONYMOUS);
     if (block == NULL)
