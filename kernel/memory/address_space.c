@@ -52,13 +52,15 @@ void space_get(struct address_space *space)
 void unmap_batch_finish(struct unmap_batch *batch)
 {
     tlb_flush(batch->space, &batch->flush);
-    for (unsigned i = 0; i < batch->count; i++)
-        page_frame_put(batch->frame[i]);
+    if (batch->count > 0)
+        frame_put_many(batch->frame, batch->count);
     batch->count = 0;
 }
 
 void unmap_batch_add(struct unmap_batch *batch, struct frame *frame)
 {
+    if (frame == zero_frame)
+        return; /* not counted */
     if (batch->count == UNMAP_BATCH)
         unmap_batch_finish(batch);
     batch->frame[batch->count++] = frame;
@@ -79,10 +81,11 @@ static void flush_add(struct paging_flush *flush, vaddr_t va)
 
 bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    struct unmap_batch batch = {.space = space, .flush = PAGING_FLUSH_NONE};
+    struct unmap_batch batch;
     bool dropped = false;
     struct vmiter it;
 
+    unmap_batch_start(&batch, space);
     for (vmiter_init(&it, &space->paging, start); it.va < end; vmiter_next(&it)) {
         pte_t entry = *it.entry;
         if (!(entry & PTE_P) && !leaf_parked(entry))

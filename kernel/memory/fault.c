@@ -94,7 +94,7 @@ static enum space_fault anonymous_fill(struct fault *fault)
 {
     if (fault->access != REGION_WRITE)
         return page_install(fault, zero_frame, false);
-    if (huge_page_fill(fault->space, fault->region, fault->page))
+    if (huge_page_fill(fault->space, fault->region, &fault->it))
         return SPACE_FAULT_DONE;
     struct frame *frame = frame_alloc_zeroed(FRAME_ANONYMOUS);
     if (frame == NULL)
@@ -163,13 +163,13 @@ static enum space_fault page_upgrade(struct fault *fault)
     /* A huge page is never shared, so never copied: it keeps its size. */
     pte_t kept = entry & (leaf_address_mask(vmiter_size(&fault->it)) | (fault->it.level > 1 ? PTE_PS : 0));
     pte_t changed = (copy != NULL ? frame_pa(copy) : kept) | perm;
-    struct unmap_batch batch = {.space = fault->space, .flush = PAGING_FLUSH_NONE};
-    batch.flush.start = fault->page;
-    batch.flush.end = fault->page + PAGE_SIZE;
+    struct paging_flush flush = PAGING_FLUSH_NONE;
+    flush.start = fault->page;
+    flush.end = fault->page + PAGE_SIZE;
     *fault->it.entry = changed;
+    tlb_flush(fault->space, &flush);
     if (copy != NULL)
-        unmap_batch_add(&batch, frame);
-    unmap_batch_finish(&batch);
+        page_frame_put(frame); /* no TLB knows it any more */
     return SPACE_FAULT_DONE;
 }
 

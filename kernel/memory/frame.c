@@ -97,13 +97,15 @@ static void cache_refill(struct frame_cache *cache)
 
 static void cache_drain(struct frame_cache *cache)
 {
+    unsigned before = cache->count;
+
     spinlock_lock(&frame_lock);
     while (cache->count > CACHE_MAX - CACHE_BATCH) {
         struct frame *frame = cache->frame[--cache->count];
         frame->flags = 0;
         buddy_free(frame, 0);
-        __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
     }
+    __atomic_sub_fetch(&cached_frames, before - cache->count, __ATOMIC_RELAXED);
     spinlock_unlock(&frame_lock);
 }
 
@@ -125,13 +127,15 @@ static void cached_begin(struct frame *frame, enum frame_owner owner)
     __atomic_sub_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
 }
 
-/* A frame in use becomes one that is free and kept. */
-static void cached_end(struct frame *frame)
+/* Frames in use become such as are free and kept. */
+static void cached_end(struct frame *const *frame, unsigned count)
 {
-    frame->owner = FRAME_FREE;
-    frame->flags = FRAME_FLAG_CACHED;
-    frame->count = 0;
-    __atomic_add_fetch(&cached_frames, 1, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < count; i++) {
+        frame[i]->owner = FRAME_FREE;
+        frame[i]->flags = FRAME_FLAG_CACHED;
+        frame[i]->count = 0;
+    }
+    __atomic_add_fetch(&cached_frames, count, __ATOMIC_RELAXED);
 }
 
 /* A frame of this CPU's cache; it still counts as cached. Interrupts off. */
@@ -149,15 +153,17 @@ static struct frame *cache_take(void)
     return frame;
 }
 
-/* Into this CPU's cache; it counts as cached already. Interrupts off. */
-static void cache_give(struct frame *frame)
+/* Into this CPU's cache; they count as cached already. Interrupts off. */
+static void cache_give(struct frame *const *frame, unsigned count)
 {
     struct frame_cache *cache = cpu_current()->frames;
 
     cache_lock(cache);
-    if (cache->count == CACHE_MAX)
-        cache_drain(cache);
-    cache->frame[cache->count++] = frame;
+    for (unsigned i = 0; i < count; i++) {
+        if (cache->count == CACHE_MAX)
+            cache_drain(cache);
+        cache->frame[cache->count++] = frame[i];
+    }
     cache_unlock(cache);
 }
 
@@ -229,7 +235,7 @@ static bool zeroed_keep(struct frame *frame)
     spinlock_lock(&zeroed.lock);
     bool room = zeroed.count < ZEROED_MAX;
     if (room && frame->owner != FRAME_FREE)
-        cached_end(frame);
+        cached_end(&frame, 1);
     if (room)
         zeroed.frame[zeroed.count++] = frame;
     spinlock_unlock(&zeroed.lock);
@@ -250,7 +256,7 @@ bool frame_zero_ahead(void)
     bool room = zeroed_keep(frame);
     if (!room) {
         enabled = interrupts_disable();
-        cache_give(frame);
+        cache_give(&frame, 1);
         interrupts_restore(enabled);
     }
     return room;
@@ -289,24 +295,40 @@ static struct frame *last_resorts(enum frame_owner owner)
     return frame != NULL || cpu_count_now() == 1 ? frame : cache_steal(owner);
 }
 
-struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
+/* This CPU's cache is empty, and could not be filled. */
+__attribute__((noinline)) static struct frame *single_alloc_last(enum frame_owner owner)
 {
-    struct frame *frame;
+    struct frame *frame = last_resorts(owner);
 
-    ASSERT_LE(order, FRAME_ORDER_MAX);
-    if (failure_due(&frame_failure))
-        return NULL;
-    do {
-        frame = order == 0 ? single_alloc(owner) : order_alloc(order, owner);
-        if (frame == NULL && order == 0)
+    while (frame == NULL && reclaim != NULL && reclaim()) {
+        frame = single_alloc(owner);
+        if (frame == NULL)
             frame = last_resorts(owner);
-    } while (frame == NULL && reclaim != NULL && reclaim());
+    }
     return frame;
 }
 
 struct frame *frame_alloc(enum frame_owner owner)
 {
-    return frame_alloc_order(0, owner);
+    if (failure_due(&frame_failure))
+        return NULL;
+    struct frame *frame = single_alloc(owner);
+    return __builtin_expect(frame != NULL, 1) ? frame : single_alloc_last(owner);
+}
+
+struct frame *frame_alloc_order(unsigned order, enum frame_owner owner)
+{
+    struct frame *frame;
+
+    ASSERT_LE(order, FRAME_ORDER_MAX);
+    if (order == 0)
+        return frame_alloc(owner);
+    if (failure_due(&frame_failure))
+        return NULL;
+    do {
+        frame = order_alloc(order, owner);
+    } while (frame == NULL && reclaim != NULL && reclaim());
+    return frame;
 }
 
 struct frame *frame_alloc_zeroed(enum frame_owner owner)
@@ -331,17 +353,19 @@ void frame_get(struct frame *frame)
     ASSERT(before != 0 && before != UINT32_MAX, "frame %#lx was in use", frame_pa(frame));
 }
 
+static void singles_release(struct frame *const *frame, unsigned count)
+{
+    bool enabled = interrupts_disable();
+
+    cached_end(frame, count);
+    cache_give(frame, count);
+    interrupts_restore(enabled);
+}
+
 static void block_release(struct frame *frame)
 {
     unsigned order = frame->order;
 
-    if (order == 0) {
-        bool enabled = interrupts_disable();
-        cached_end(frame);
-        cache_give(frame);
-        interrupts_restore(enabled);
-        return;
-    }
     for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
         frame[i].owner = FRAME_FREE;
         frame[i].flags = 0;
@@ -351,13 +375,44 @@ static void block_release(struct frame *frame)
     spinlock_unlock(&frame_lock);
 }
 
-void frame_put(struct frame *frame)
+/* Whether it was the last reference. */
+static bool reference_drop(struct frame *frame)
 {
     ASSERT(frame->count != 0 && frame->owner != FRAME_FREE && !(frame->flags & FRAME_FLAG_TAIL),
            "frame %#lx (%s) is given back by one who has it", frame_pa(frame),
            frame_owner_name(frame->owner));
-    if (__atomic_sub_fetch(&frame->count, 1, __ATOMIC_ACQ_REL) == 0)
+    return __atomic_sub_fetch(&frame->count, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+/* Apart, so that who drops one reference of several pays for nothing else. */
+__attribute__((noinline)) static void release(struct frame *frame)
+{
+    if (frame->order == 0)
+        singles_release(&frame, 1);
+    else
         block_release(frame);
+}
+
+void frame_put(struct frame *frame)
+{
+    if (reference_drop(frame))
+        release(frame);
+}
+
+void frame_put_many(struct frame **frame, unsigned count)
+{
+    unsigned singles = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (!reference_drop(frame[i]))
+            continue;
+        if (frame[i]->order == 0)
+            frame[singles++] = frame[i];
+        else
+            block_release(frame[i]);
+    }
+    if (singles > 0)
+        singles_release(frame, singles);
 }
 
 void frame_put_zeroed(struct frame *frame)

@@ -76,6 +76,9 @@ bool frame_zero_ahead(void);
 void frame_get(struct frame *frame);
 void frame_put(struct frame *frame);
 
+/* frame_put() of each of so many; the array's contents are lost. */
+void frame_put_many(struct frame **frame, unsigned count);
+
 /* frame_put() of a single frame that holds nothing but zeroes again: it may serve frame_alloc_zeroed() as it is. */
 void frame_put_zeroed(struct frame *frame);
 

@@ -230,6 +230,36 @@ SELFTEST(frame_references_are_counted)
     CHECK_EQ(frame->count, 0);
 }
 
+/* Singles, one that somebody else holds too, and a block. */
+SELFTEST(frame_put_many_puts_each)
+{
+    uint64_t before = free_frames();
+    struct frame *frame[MANY], *kept, *block = frame_alloc_order(2, FRAME_KERNEL);
+    unsigned wrong = 0;
+
+    for (unsigned i = 0; i < MANY; i++) {
+        frame[i] = i == MANY / 3 ? block : frame_alloc(FRAME_KERNEL);
+        CHECK(frame[i] != NULL);
+    }
+    kept = frame[MANY / 2];
+    frame_get(kept);
+    CHECK_EQ(free_frames(), before - (MANY - 1) - 4);
+    struct frame *first = frame[0];
+    frame_put_many(frame, MANY);
+    CHECK_EQ(free_frames(), before - 1);
+    CHECK_EQ(first->owner, FRAME_FREE);
+    CHECK_EQ(kept->owner, FRAME_KERNEL);
+    CHECK_EQ(kept->count, 1);
+    CHECK(frame_cache_count() <= CACHE_MAX);
+    for (unsigned i = 0; i < 4; i++)
+        wrong += block[i].owner != FRAME_FREE || block[i].count != 0;
+    CHECK_EQ(wrong, 0);
+    frame_put(kept);
+    CHECK_EQ(free_frames(), before);
+    frame_put_many(frame, 0);
+    CHECK_EQ(free_frames(), before);
+}
+
 SELFTEST(frame_split_makes_singles)
 {
     struct frame *block = frame_alloc_order(4, FRAME_ANONYMOUS);

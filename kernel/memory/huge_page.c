@@ -19,29 +19,26 @@ static bool switched_off(void)
     return state == OFF;
 }
 
-/* Nothing of [start, start+2 MiB) is in the table yet, not even small pages. */
-static bool range_empty(struct address_space *space, vaddr_t start, struct vmiter *it)
+bool huge_page_fill(struct address_space *space, const struct region *region, struct vmiter *it)
 {
-    vmiter_init(it, &space->paging, start);
-    return it->level >= 2 && *it->entry == 0;
-}
+    vaddr_t start = ROUND_DOWN(it->va, PAGE_2M);
 
-bool huge_page_fill(struct address_space *space, const struct region *region, vaddr_t va)
-{
-    vaddr_t start = ROUND_DOWN(va, PAGE_2M);
-    struct vmiter it;
-
-    if (region->backing != NULL || region->flags & (REGION_SHARED | REGION_GROWS_DOWN | REGION_SMALL_PAGES) ||
-        start < region->start || region->end - start < PAGE_2M || region->protection & REGION_EXEC ||
-        switched_off() || !frame_plenty() || !range_empty(space, start, &it))
+    /* An entry of level 1, or one that is not zero, says that there are small pages, or were. */
+    if (it->level < 2 || *it->entry != 0 || region->backing != NULL ||
+        region->flags & (REGION_SHARED | REGION_GROWS_DOWN | REGION_SMALL_PAGES) || start < region->start ||
+        region->end - start < PAGE_2M || region->protection & REGION_EXEC || switched_off() ||
+        !frame_plenty())
         return false;
     struct frame *block = frame_alloc_order(FRAME_ORDER_2M, FRAME_ANONYMOUS);
     if (block == NULL)
         return false;
     for (uint64_t i = 0; i < PAGE_2M / PAGE_SIZE; i++)
         page_clear(frame_pointer(block + i));
-    if (vmiter_map(&it, frame_pa(block), region_perm(region, true, false), PAGE_2M, NULL) != 0) {
+    struct vmiter first = *it;
+    first.va = start; /* the same entry decides it */
+    if (vmiter_map(&first, frame_pa(block), region_perm(region, true, false), PAGE_2M, NULL) != 0) {
         frame_put(block);
+        vmiter_find(it, it->va); /* a table may have been made on the way */
         return false;
     }
     space->pages_resident += PAGE_2M / PAGE_SIZE;

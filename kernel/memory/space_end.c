@@ -13,14 +13,15 @@ struct end {
     struct region *region; /* the first that ends after what has been seen */
 };
 
-static void leaf_drop(struct end *end, pte_t entry, unsigned level)
+/* The pages that were given back. */
+static uint64_t leaf_drop(pte_t entry, unsigned level)
 {
     uint64_t size = PAGING_SPAN(level);
 
     if (!(entry & PTE_P) && !leaf_parked(entry))
-        return;
+        return 0;
     page_frame_put(frame_of(entry & leaf_address_mask(size)));
-    end->space->pages_resident -= size / PAGE_SIZE;
+    return size / PAGE_SIZE;
 }
 
 /* The next piece of [at, limit) that regions touch, in entries of `span` bytes. false: there is none. */
@@ -42,11 +43,14 @@ static bool piece_next(struct end *end, vaddr_t at, vaddr_t limit, uint64_t span
 /* The pages of entries [index, last] of a table of the lowest level. */
 static void pages_drop(struct end *end, pte_t *entries, unsigned index, unsigned last)
 {
+    uint64_t dropped = 0;
+
     while ((index = table_skip_empty(entries, index, last)) <= last)
         for (pte_t entry; index <= last && (entry = pte_read(&entries[index])) != 0; index++) {
-            leaf_drop(end, entry, 1);
+            dropped += leaf_drop(entry, 1);
             pte_write(&entries[index], 0);
         }
+    end->space->pages_resident -= dropped;
 }
 
 /* What is in the table at `level` that decides [start, limit), and below it; its entries are zero afterwards. */
@@ -66,7 +70,7 @@ static void table_drop(struct end *end, paddr_t table, unsigned level, vaddr_t s
         for (; (index = table_skip_empty(entries, index, index_last)) <= index_last; index++) {
             pte_t entry = pte_read(&entries[index]);
             if (!pte_is_table(entry, level)) {
-                leaf_drop(end, entry, level);
+                end->space->pages_resident -= leaf_drop(entry, level);
             } else {
                 vaddr_t below = start + index * span;
                 table_drop(end, table_address(entry), level - 1, below, below + span);

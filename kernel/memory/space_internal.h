@@ -34,8 +34,9 @@ static inline struct frame *leaf_frame(const struct vmiter *it, pte_t entry)
 
 /* --- huge pages: 2 MiB of private anonymous memory that nobody shares, one block of frames and one leaf (huge_page.c) --- */
 
-/* Fill the 2 MiB around `va` with one huge page, where the region and the table have room for it and a block is free. false: use small pages. */
-bool huge_page_fill(struct address_space *space, const struct region *region, vaddr_t va);
+/* Fill the 2 MiB around `it`, where nothing is mapped, with one huge page, where the region and the table have room for it and a block is free. false: use small pages; the iterator
+ * stays. */
+bool huge_page_fill(struct address_space *space, const struct region *region, struct vmiter *it);
 
 /* Make small pages of the huge pages that cross `va`, or of all in [start, end): before regions are cut, moved, discarded in part, or shared. -ENOMEM, then some are still huge. */
 int must_check huge_page_split_at(struct address_space *space, vaddr_t va);
@@ -49,6 +50,14 @@ struct unmap_batch {
     unsigned count;
     struct frame *frame[UNMAP_BATCH];
 };
+
+/* Not by an initialiser, which would clear the whole array. */
+static inline void unmap_batch_start(struct unmap_batch *batch, struct address_space *space)
+{
+    batch->space = space;
+    batch->flush = (struct paging_flush)PAGING_FLUSH_NONE;
+    batch->count = 0;
+}
 
 void unmap_batch_add(struct unmap_batch *batch, struct frame *frame);
 void unmap_batch_finish(struct unmap_batch *batch);

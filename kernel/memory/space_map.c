@@ -28,15 +28,22 @@ static void range_populate(struct address_space *space, vaddr_t start, vaddr_t e
             return;
 }
 
+/* Where no region crosses `va`, no huge page does: each lies in one region. */
+static int region_cut(struct address_space *space, vaddr_t va)
+{
+    const struct region *region = region_find(&space->regions, va);
+
+    if (region == NULL || region->start == va)
+        return 0;
+    int error = huge_page_split_at(space, va);
+    return error ? error : region_split_at(&space->regions, va);
+}
+
 int space_regions_cut(struct address_space *space, vaddr_t start, vaddr_t end)
 {
-    int error = huge_page_split_at(space, start);
+    int error = region_cut(space, start);
 
-    if (error == 0)
-        error = huge_page_split_at(space, end);
-    if (error == 0)
-        error = region_split_at(&space->regions, start);
-    return error ? error : region_split_at(&space->regions, end);
+    return error ? error : region_cut(space, end);
 }
 
 static void range_prune(struct address_space *space, vaddr_t start, vaddr_t end)
@@ -213,25 +220,29 @@ static void pages_protect(struct address_space *space, const struct region *regi
     }
 }
 
-/* Part of the range shares a file that was opened for reading only. */
-static bool range_read_only(struct address_space *space, vaddr_t start, vaddr_t end)
+/* -ENOMEM: part of the range is in no region; -EACCES: part of it shares a file that was opened for reading only, and is to be writable. */
+static int protect_check(struct address_space *space, vaddr_t start, vaddr_t end, uint32_t protection)
 {
-    for (struct region *region = region_find_from(&space->regions, start);
-         region != NULL && region->start < end; region = region_next(region))
+    bool read_only = false;
+
+    for (struct region *region = region_find(&space->regions, start);; region = region_next(region)) {
+        if (region == NULL || region->start > start)
+            return -ENOMEM;
         if (region->flags & REGION_SHARED && region->backing != NULL && region->backing->read_only)
-            return true;
-    return false;
+            read_only = true;
+        start = region->end;
+        if (start >= end)
+            return read_only && protection & REGION_WRITE ? -EACCES : 0;
+    }
 }
 
 static int protect_locked(struct address_space *space, vaddr_t start, vaddr_t end, uint32_t protection)
 {
     struct paging_flush flush = PAGING_FLUSH_NONE;
 
-    if (!space_regions_cover(space, start, end))
-        return -ENOMEM;
-    if (protection & REGION_WRITE && range_read_only(space, start, end))
-        return -EACCES;
-    int error = space_regions_cut(space, start, end);
+    int error = protect_check(space, start, end, protection);
+    if (error == 0)
+        error = space_regions_cut(space, start, end);
     if (error != 0)
         return error;
     struct region *region = region_find(&space->regions, start);
