@@ -59,6 +59,7 @@ struct thread {
     uint64_t saved_rsp;
     uint64_t fs_base, gs_base; /* of user mode */
     void *fpu_state;           /* NULL: kernel thread */
+    bool fpu_live;             /* the CPU's registers are the state while it runs; false: fpu_state is */
 
     struct signal_state signals; /* process->lock */
     uint64_t clear_child_tid;    /* user address: zeroed and woken at exit, 0: none */
