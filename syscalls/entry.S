@@ -6,14 +6,24 @@
 #include "kernel/cpu/tables.h"
 #include "kernel/debug/cpu_local.h"
 #include "kernel/debug/trap_frame.h"
-#include "syscalls/count.h"
 
+#define FRAME_RBP    32
 #define FRAME_R11    48
+#define FRAME_R10    56
+#define FRAME_R9     64
+#define FRAME_R8     72
 #define FRAME_RAX    80
 #define FRAME_RCX    88
-#define FRAME_ERROR  128
+#define FRAME_RDX    96
+#define FRAME_RSI    104
+#define FRAME_RDI    112
+#define FRAME_VECTOR 120
 #define FRAME_RIP    136
 #define FRAME_RFLAGS 152
+#define FRAME_RSP    160
+
+/* The upper half of the first address that is not the user half's: above it SYSRETQ would fault. */
+#define USER_END_HIGH 0x8000
 
 /* SYSRETQ cannot give back TF or RF as IRETQ does. */
 #define RFLAGS_NEED_IRET 0x10100
@@ -50,18 +60,39 @@ syscall_entry:
     pushq %r15
     sti
     xorl %ebp, %ebp               /* ends backtraces */
-    cmpq $SYSCALL_COUNT, %rax
+    cmpq syscall_direct(%rip), %rax
     jae 7f
-    cmpb $0, syscall_watched(%rip)
-    jne 8f
     movq %r10, %rcx
     call *syscall_table(, %rax, 8)
-1:  movq %rax, FRAME_RAX(%rsp)
-.globl syscall_return
-syscall_return:
-    cli
+1:  cli
     cmpl $0, %gs:CPU_WORK
     jne 9f
+    /* Who replaces the registers (execve, rt_sigreturn) leaves another vector. Else the frame is as it was pushed: RCX and R11 need no comparison, and what C functions preserve is still
+     * in its registers, but for RBP. */
+    cmpl $TRAP_SYSCALL, FRAME_VECTOR(%rsp)
+    jne 8f
+    cmpl $USER_END_HIGH, FRAME_RIP + 4(%rsp)
+    jae 8f
+    movq FRAME_RFLAGS(%rsp), %r11
+    testl $RFLAGS_NEED_IRET, %r11d
+    jnz 8f
+    movq FRAME_RIP(%rsp), %rcx
+    movq FRAME_RBP(%rsp), %rbp
+    movq FRAME_R10(%rsp), %r10
+    movq FRAME_R9(%rsp), %r9
+    movq FRAME_R8(%rsp), %r8
+    movq FRAME_RDX(%rsp), %rdx
+    movq FRAME_RSI(%rsp), %rsi
+    movq FRAME_RDI(%rsp), %rdi
+    movq FRAME_RSP(%rsp), %rsp
+    swapgs
+    sysretq
+
+    /* The frame may have changed: every register comes from it. */
+syscall_return_whole:
+    cli
+    cmpl $0, %gs:CPU_WORK
+    jne 5f
     /* SYSRETQ only for what it can give back exactly: RCX = RIP, R11 = RFLAGS, and a RIP in the user half, because on Intel processors it faults with the user's
      * stack but the kernel's privilege when RIP is not canonical (CVE-2012-0217). */
     movq FRAME_RIP(%rsp), %rcx
@@ -96,14 +127,14 @@ syscall_return:
 
 6:  jmp trap_return
 7:  movq %rsp, %rdi
-    call syscall_unknown
+    call syscall_watch            /* no such number, or somebody looks on */
     jmp 1b
-8:  movq %rsp, %rdi
-    call syscall_watch
-    jmp 1b
-9:  movq %rsp, %rdi
+8:  movq %rax, FRAME_RAX(%rsp)
+    jmp syscall_return_whole
+9:  movq %rax, FRAME_RAX(%rsp)
+5:  movq %rsp, %rdi
     call trap_user_work
-    jmp syscall_return
+    jmp syscall_return_whole
 .size syscall_entry, . - syscall_entry
 
 /* 32-bit programs cannot run here; AMD processors would come this way if one tried (AMD APM vol. 3, SYSCALL). */

@@ -11,8 +11,6 @@
 #include "syscalls/signal.h"
 #include "syscalls/syscall.h"
 
-#define UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-
 /* Linux's struct sigaction of the system call: not the C library's. */
 struct user_action {
     uint64_t handler, flags, restorer, mask;
@@ -26,7 +24,7 @@ long sys_rt_sigaction(int signal, const void __user *new, void __user *old, size
     if (set_size != sizeof(signal_set) || signal < 1 || signal > SIGNAL_MAX)
         return -EINVAL;
     bool set = user_address(new) != 0;
-    if (set && (SIGNAL_BIT(signal) & UNBLOCKABLE))
+    if (set && (SIGNAL_BIT(signal) & SIGNALS_UNBLOCKABLE))
         return -EINVAL;
     if (set && copy_from_user(&wanted, new, sizeof(wanted)) != 0)
         return -EFAULT;
@@ -34,8 +32,8 @@ long sys_rt_sigaction(int signal, const void __user *new, void __user *old, size
     struct signal_action action = signal_action_get(process, signal);
     struct user_action before = {action.handler, action.flags, action.restorer, action.mask};
     if (set) {
-        action =
-            (struct signal_action){wanted.handler, wanted.flags, wanted.restorer, wanted.mask & ~UNBLOCKABLE};
+        action = (struct signal_action){wanted.handler, wanted.flags, wanted.restorer,
+                                        wanted.mask & ~SIGNALS_UNBLOCKABLE};
         signal_action_set(process, signal, &action);
     }
     spinlock_unlock(&process->lock);

@@ -8,8 +8,10 @@
 #include "kernel/debug/log.h"
 #include "kernel/process/check_point.h"
 #include "kernel/process/process.h"
-#include "syscalls/count.h"
 #include "syscalls/syscall.h"
+
+/* Entries of the table: one more than the highest number in table.h may be. */
+#define SYSCALL_COUNT 450
 
 /* All handlers fit one type: integer and pointer arguments are in the same registers (ABI 3.2.3), and a handler reads only those it has. */
 typedef long syscall_handler(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
@@ -20,7 +22,7 @@ typedef long syscall_handler(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, u
 
 static long call_unknown(void);
 
-/* For entry.S, which knows the number of entries as SYSCALL_COUNT. What no line of table.h overrides is unknown. */
+/* For entry.S. What no line of table.h overrides is unknown. */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Winitializer-overrides"
 #define CALL(name, arguments) [__NR_##name] = sys_##name,
@@ -39,15 +41,31 @@ static const struct {
 };
 #undef CALL
 
-/* Bits; not 0: calls go through syscall_watch(). */
 #define WATCH_TRACE 1u
 #define WATCH_CHECK 2u
-uint8_t syscall_watched;
+static uint8_t watched; /* bits; atomic */
+
+/* Numbers below it entry.S calls by the table; the others go through syscall_watch(): what has no entry, or all while anybody watches. Atomic. */
+uint64_t syscall_direct = SYSCALL_COUNT;
 
 void syscall_entry(void);
 void syscall_entry_compatibility(void);
-long syscall_unknown(struct trap_frame *frame);
 long syscall_watch(struct trap_frame *frame);
+
+static void watch_set(uint8_t bit, bool on)
+{
+    uint8_t now;
+
+    if (on)
+        __atomic_fetch_or(&watched, bit, __ATOMIC_SEQ_CST);
+    else
+        __atomic_fetch_and(&watched, (uint8_t)~bit, __ATOMIC_SEQ_CST);
+    /* Another CPU may be here, too: the last to store has seen all that is set. */
+    do {
+        now = __atomic_load_n(&watched, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&syscall_direct, now != 0 ? 0 : SYSCALL_COUNT, __ATOMIC_SEQ_CST);
+    } while (__atomic_load_n(&watched, __ATOMIC_SEQ_CST) != now);
+}
 
 void syscall_start(void)
 {
@@ -57,21 +75,18 @@ void syscall_start(void)
     wrmsr(MSR_CSTAR, (uint64_t)syscall_entry_compatibility);
     wrmsr(MSR_SFMASK, RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC);
     if (check_point_counts())
-        __atomic_fetch_or(&syscall_watched, WATCH_CHECK, __ATOMIC_RELAXED);
+        watch_set(WATCH_CHECK, true);
 }
 
 void syscall_trace_set(bool on)
 {
-    if (on)
-        __atomic_fetch_or(&syscall_watched, WATCH_TRACE, __ATOMIC_RELAXED);
-    else
-        __atomic_fetch_and(&syscall_watched, (uint8_t)~WATCH_TRACE, __ATOMIC_RELAXED);
+    watch_set(WATCH_TRACE, on);
 }
 
 #define UNKNOWN_NUMBERS 1024
 
 /* Each unknown number is logged once: programs try calls and live without them. */
-long syscall_unknown(struct trap_frame *frame)
+static long syscall_unknown(const struct trap_frame *frame)
 {
     static uint64_t logged[UNKNOWN_NUMBERS / 64];
     uint64_t number = frame->error;
@@ -139,11 +154,11 @@ long syscall_watch(struct trap_frame *frame)
 {
     const uint64_t value[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
     uint64_t number = frame->error;
-    bool trace = syscall_watched & WATCH_TRACE;
+    bool trace = watched & WATCH_TRACE;
     char arguments[160];
     int pid = current_process()->pid;
 
-    if (descriptions[number].name == NULL)
+    if (number >= SYSCALL_COUNT || descriptions[number].name == NULL)
         return syscall_unknown(frame);
     if (trace) {
         arguments_format(arguments, sizeof(arguments), descriptions[number].arguments, value);
@@ -152,7 +167,7 @@ long syscall_watch(struct trap_frame *frame)
     long result = syscall_call(number, value[0], value[1], value[2], value[3], value[4], value[5]);
     if (trace)
         log_info("[%d] %s -> %ld", pid, descriptions[number].name, result);
-    if (syscall_watched & WATCH_CHECK)
+    if (watched & WATCH_CHECK)
         check_point_trap();
     return result;
 }

@@ -71,27 +71,3 @@ void fpu_state_init(void *state)
 {
     memcpy(state, initial_state, fpu_state_size());
 }
-
-void fpu_save(void *state)
-{
-    uint32_t low = (uint32_t)cpu_features.xsave_mask;
-    uint32_t high = (uint32_t)(cpu_features.xsave_mask >> 32);
-
-    if (cpu_features.xsaveopt)
-        __asm__ volatile("xsaveopt64 (%0)" : : "r"(state), "a"(low), "d"(high) : "memory");
-    else if (cpu_features.xsave)
-        __asm__ volatile("xsave64 (%0)" : : "r"(state), "a"(low), "d"(high) : "memory");
-    else
-        __asm__ volatile("fxsave64 (%0)" : : "r"(state) : "memory");
-}
-
-void fpu_load(const void *state)
-{
-    uint32_t low = (uint32_t)cpu_features.xsave_mask;
-    uint32_t high = (uint32_t)(cpu_features.xsave_mask >> 32);
-
-    if (cpu_features.xsave)
-        __asm__ volatile("xrstor64 (%0)" : : "r"(state), "a"(low), "d"(high) : "memory");
-    else
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(state) : "memory");
-}

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel/cpu/features.h"
+
 /* Set XCR0, decide the size and keep the initial state; on the boot CPU, after cpu_control_start(). */
 void fpu_start(void);
 
@@ -17,12 +19,33 @@ size_t fpu_state_size(void);
 
 /* The state of a program that has just begun. */
 void fpu_state_init(void *state);
-void fpu_save(void *state);
+
+static inline void fpu_save(void *state)
+{
+    uint32_t low = (uint32_t)cpu_features.xsave_mask;
+    uint32_t high = (uint32_t)(cpu_features.xsave_mask >> 32);
+
+    if (cpu_features.xsaveopt)
+        __asm__ volatile("xsaveopt64 (%0)" : : "r"(state), "a"(low), "d"(high) : "memory");
+    else if (cpu_features.xsave)
+        __asm__ volatile("xsave64 (%0)" : : "r"(state), "a"(low), "d"(high) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" : : "r"(state) : "memory");
+}
 
 /* The MXCSR bits that may be set on this CPU (SDM vol. 1, 11.6.6). */
 uint32_t fpu_mxcsr_mask(void);
 
 /* Load a state that fpu_save() or fpu_state_init() made. */
-void fpu_load(const void *state);
+static inline void fpu_load(const void *state)
+{
+    uint32_t low = (uint32_t)cpu_features.xsave_mask;
+    uint32_t high = (uint32_t)(cpu_features.xsave_mask >> 32);
+
+    if (cpu_features.xsave)
+        __asm__ volatile("xrstor64 (%0)" : : "r"(state), "a"(low), "d"(high) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(state) : "memory");
+}
 
 #endif

@@ -41,6 +41,7 @@ struct cpu {
     struct cpu_tables *tables;   /* kernel/cpu: GDT, TSS and interrupt stacks */
     struct run_queue *run_queue; /* kernel/process */
     struct timer_base *timers;   /* kernel/process: timers that fire here */
+    uint64_t timer_armed;        /* kernel/process: when the local timer fires, UINT64_MAX: not set */
     struct frame_cache *frames;  /* kernel/memory: per-CPU free frames */
     struct address_space *space; /* kernel/memory: whose tables CR3 holds; NULL: the kernel's own */
     struct trap_recovery

@@ -27,11 +27,9 @@ _Noreturn static void order_panic(const struct spinlock *wanted, const struct sp
 }
 
 /* Rank order, and room. The list stays sorted, so the last lock has the highest rank. */
-static inline void order_check(const struct cpu *cpu, const struct spinlock *lock, bool next,
+static inline void order_check(const struct cpu *cpu, uint32_t held, const struct spinlock *lock, bool next,
                                const void *caller)
 {
-    uint32_t held = cpu->locks_held;
-
     if (held == 0)
         return;
     const struct spinlock *last = cpu->lock[held - 1];
@@ -72,13 +70,14 @@ struct frame_record {
     const void *return_address;
 };
 
-/* The lock is this CPU's. */
-static inline void taken(struct spinlock *lock, struct cpu *cpu, bool interrupts_were_on, const void *caller,
-                         const struct frame_record *taker)
+/* The lock is this CPU's, which holds so many others. */
+static inline void taken(struct spinlock *lock, struct cpu *cpu, uint32_t held, bool interrupts_were_on,
+                         const void *caller, const struct frame_record *taker)
 {
-    if (cpu->locks_held == 0)
+    if (held == 0)
         cpu->interrupts_were_on = interrupts_were_on;
-    cpu->lock[cpu->locks_held++] = lock;
+    cpu->lock[held] = lock;
+    cpu->locks_held = held + 1;
     lock->taken_at = caller;
     lock->taken_frame = taker;
     lock->taken_from = taker->return_address;
@@ -97,7 +96,7 @@ __attribute__((noinline)) static void take_slowly(struct spinlock *lock, uint32_
         cpu->interrupts_off_at = caller;
     }
     wait_for_turn(lock, ticket, caller);
-    taken(lock, cpu, interrupts_were_on, caller, taker);
+    taken(lock, cpu, cpu->locks_held, interrupts_were_on, caller, taker);
     if (lock_times_on)
         lock->taken_time = lock_times_now();
 }
@@ -109,12 +108,15 @@ lock_take(struct spinlock *lock, bool next, const void *caller, const struct fra
     bool interrupts_were_on = interrupts_disable_unmeasured();
     struct cpu *cpu = cpu_current();
 
-    order_check(cpu, lock, next, caller);
+    uint32_t held = cpu->locks_held;
+
+    order_check(cpu, held, lock, next, caller);
     uint32_t ticket = __atomic_fetch_add(&lock->next_ticket, 1, __ATOMIC_RELAXED);
-    if (__builtin_expect(__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket || lock_times_on, 0))
+    if (__builtin_expect(__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket, 0) ||
+        __builtin_expect(lock_times_on, 0))
         take_slowly(lock, ticket, interrupts_were_on, caller, taker);
     else
-        taken(lock, cpu, interrupts_were_on, caller, taker);
+        taken(lock, cpu, held, interrupts_were_on, caller, taker);
 }
 
 /* The frame of the function that called the one this stands in. */
@@ -155,7 +157,8 @@ static void unlock_note(const struct cpu *cpu, struct spinlock *lock, const void
 static inline void give(struct spinlock *lock)
 {
     __atomic_store_n(&lock->holder, NULL, __ATOMIC_RELAXED);
-    __atomic_store_n(&lock->now_serving, lock->now_serving + 1, __ATOMIC_RELEASE);
+    uint32_t serving = __atomic_load_n(&lock->now_serving, __ATOMIC_RELAXED);
+    __atomic_store_n(&lock->now_serving, serving + 1, __ATOMIC_RELEASE);
 }
 
 /* It is not the last that was taken, or not this CPU's at all, or times are measured. */

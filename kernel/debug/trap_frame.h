@@ -1,7 +1,8 @@
 /* The registers of interrupted code, as kernel/cpu/trap_entry.S and syscalls/entry.S push them: lowest address first.
  *
  * The last five are what the processor itself pushes in 64-bit mode (SDM vol. 3A, 6.14.2). On a system call the same frame is made by hand:
- * vector is TRAP_SYSCALL, error the system call's number, rcx and r11 hold what SYSCALL left there. */
+ * vector is TRAP_SYSCALL, error the system call's number, rcx and r11 hold what SYSCALL left there. Who replaces the registers of a system call (execve, a signal's frame) leaves another
+ * vector: then all of them are loaded on the way back. */
 #ifndef KERNEL_DEBUG_TRAP_FRAME_H
 #define KERNEL_DEBUG_TRAP_FRAME_H
 

@@ -248,11 +248,11 @@ uint64_t clock_now(void)
         return reference_now();
 
     uint64_t tsc = rdtsc();
-    uint64_t now = tsc > state.tsc_start ? clock_from_tsc(tsc - state.tsc_start) : 0;
+    uint64_t now = tsc > state.tsc_start ? clock_apply(state.from_tsc, tsc - state.tsc_start) : 0;
 
-    if (cpu_features.tsc_invariant)
+    if (cpu_features.tsc_invariant || __atomic_load_n(&cpu_count, __ATOMIC_RELAXED) == 1)
         return now;
-    /* A virtual machine's, which is kept in step as well as it goes; no one shall see time go back. */
+    /* A virtual machine's several, which are kept in step as well as it goes; no one shall see time go back. */
     uint64_t last = __atomic_load_n(&state.last, __ATOMIC_RELAXED);
     while (now > last) {
         if (__atomic_compare_exchange_n(&state.last, &last, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))

@@ -15,13 +15,6 @@ clock_scale_t clock_scale(uint64_t from_hz, uint64_t to_hz)
     return ((to_hz / from_hz) << 32) + ((to_hz % from_hz) << 32) / from_hz;
 }
 
-uint64_t clock_apply(clock_scale_t scale, uint64_t counts)
-{
-    unsigned __int128 product = (unsigned __int128)scale * counts >> 32;
-
-    return product > UINT64_MAX ? UINT64_MAX : (uint64_t)product;
-}
-
 uint64_t clock_multiply_divide(uint64_t a, uint64_t b, uint64_t c)
 {
     unsigned __int128 product = (unsigned __int128)a * b;

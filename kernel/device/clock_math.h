@@ -15,7 +15,12 @@ typedef uint64_t clock_scale_t;
 clock_scale_t clock_scale(uint64_t from_hz, uint64_t to_hz);
 
 /* counts * scale, in 96 bits; 2^64-1 when the result does not fit. */
-uint64_t clock_apply(clock_scale_t scale, uint64_t counts);
+static inline uint64_t clock_apply(clock_scale_t scale, uint64_t counts)
+{
+    unsigned __int128 product = (unsigned __int128)scale * counts >> 32;
+
+    return product > UINT64_MAX ? UINT64_MAX : (uint64_t)product;
+}
 
 /* a * b / c with 128 bits between; 2^64-1 when the result does not fit or c is 0. */
 uint64_t clock_multiply_divide(uint64_t a, uint64_t b, uint64_t c);

@@ -36,7 +36,7 @@ INLINE size_t piece_move(const struct buffer *buffer, enum direction direction, 
         return copy_to_user_partial(at, bytes, size);
     if (direction == TAKE)
         return copy_from_user_partial(bytes, at, size);
-    return clear_user(at, size) == 0 ? 0 : size;
+    return clear_user_partial(at, size);
 }
 
 INLINE size_t buffer_move(struct buffer *buffer, enum direction direction, void *bytes, size_t size)
@@ -77,21 +77,7 @@ size_t buffer_take(struct buffer *buffer, void *to, size_t size)
     return buffer_move(buffer, TAKE, to, size);
 }
 
-/* A page at a time, so that what was cleared before a fault is counted. */
 size_t buffer_clear(struct buffer *buffer, size_t size)
 {
-    size_t cleared = 0;
-
-    while (cleared < size && buffer->left > 0) {
-        size_t part = size - cleared;
-        size_t page_left = PAGE_SIZE - buffer->address % PAGE_SIZE;
-        if (part > page_left)
-            part = page_left;
-        size_t before = buffer->left;
-        size_t done = buffer_move(buffer, CLEAR, NULL, part);
-        cleared += done;
-        if (done < part && done < before)
-            break;
-    }
-    return cleared;
+    return buffer_move(buffer, CLEAR, NULL, size);
 }

@@ -83,14 +83,19 @@ int copy_to_user(void __user *to, const void *from, size_t size)
     return copy_to_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
 }
 
-int clear_user(void __user *to, size_t size)
+size_t clear_user_partial(void __user *to, size_t size)
 {
     if (!user_range(user_address(to), size))
-        return -EFAULT;
+        return size;
     window_open();
     size_t left = clear_raw(user_address(to), size);
     window_close();
-    return left == 0 ? 0 : -EFAULT;
+    return left;
+}
+
+int clear_user(void __user *to, size_t size)
+{
+    return clear_user_partial(to, size) == 0 ? 0 : -EFAULT;
 }
 
 /* One byte, or -EFAULT. */

@@ -23,9 +23,10 @@ int must_check copy_from_user(void *to, const void __user *from, size_t size);
 int must_check copy_to_user(void __user *to, const void *from, size_t size);
 int must_check clear_user(void __user *to, size_t size);
 
-/* The same, but tells how far it came: the number of bytes NOT copied. For read() and write(), which report partial success. */
+/* The same, but tells how far it came: the number of bytes NOT copied or cleared. For read() and write(), which report partial success. */
 size_t must_check copy_from_user_partial(void *to, const void __user *from, size_t size);
 size_t must_check copy_to_user_partial(void __user *to, const void *from, size_t size);
+size_t must_check clear_user_partial(void __user *to, size_t size);
 
 /* A terminated string of at most size-1 bytes: its length; -EFAULT; -ENAMETOOLONG when no terminator came in time. */
 long must_check user_string(char *to, const char __user *from, size_t size);

@@ -246,10 +246,10 @@ static int stack_fill(struct address_space *space, const struct elf_program *pro
     return stack.error;
 }
 
+/* The vector is no system call's any more, so that entry.S gives back all registers from here. */
 static void frame_enter(struct trap_frame *frame, vaddr_t entry, vaddr_t rsp)
 {
     *frame = (struct trap_frame){
-        .vector = TRAP_SYSCALL,
         .rip = entry,
         .cs = SELECTOR_USER_CODE,
         .rflags = RFLAGS_FIXED | RFLAGS_IF,

@@ -122,6 +122,23 @@ static inline bool thread_must_end(const struct thread *thread)
                                (process->exec_thread != NULL && process->exec_thread != thread));
 }
 
+/* What is pending to the thread or its process, blocked or not. */
+static inline signal_set signal_pending_set(const struct thread *thread)
+{
+    return __atomic_load_n(&thread->process->pending.set, __ATOMIC_RELAXED) |
+           __atomic_load_n(&thread->signals.pending.set, __ATOMIC_RELAXED);
+}
+
+/* Something is pending that the thread must act on. Takes no lock: a hint that signal_deliver() confirms. */
+static inline bool signal_is_pending(const struct thread *thread)
+{
+    const struct process *process = thread->process;
+
+    return process != NULL &&
+           ((signal_pending_set(thread) & (~thread->signals.blocked | SIGNALS_UNBLOCKABLE)) != 0 ||
+            process->stopped || thread_must_end(thread));
+}
+
 /* Nanoseconds that all threads of the process have run. */
 uint64_t process_run_time(struct process *process);
 

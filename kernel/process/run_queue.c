@@ -94,16 +94,6 @@ void run_queue_enter(struct run_queue *queue, struct thread *thread)
     run_queue_insert(queue, thread);
 }
 
-void run_queue_leave(struct run_queue *queue, struct thread *thread)
-{
-    __atomic_store_n(&queue->load, queue->load - thread->weight, __ATOMIC_RELAXED);
-}
-
-void run_queue_detach(const struct run_queue *queue, struct thread *thread)
-{
-    thread->virtual_time -= queue->least;
-}
-
 struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t weight_most)
 {
     struct thread *thread;
@@ -112,21 +102,4 @@ struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t 
     if (thread->weight <= weight_most && cpu_mask_has(&thread->affinity, id))
         return thread;
     return NULL;
-}
-
-void run_queue_advance(struct run_queue *queue, const struct thread *running)
-{
-    const struct thread *first = queue->first;
-    uint64_t least;
-
-    if (running == NULL && first == NULL)
-        return;
-    if (first == NULL)
-        least = running->virtual_time;
-    else if (running == NULL || (int64_t)(first->virtual_time - running->virtual_time) < 0)
-        least = first->virtual_time;
-    else
-        least = running->virtual_time;
-    if ((int64_t)(least - queue->least) > 0)
-        queue->least = least;
 }

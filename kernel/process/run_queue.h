@@ -6,6 +6,7 @@
 #define KERNEL_PROCESS_RUN_QUEUE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "kernel/debug/spinlock.h"
@@ -39,16 +40,30 @@ void run_queue_take(struct run_queue *queue, struct thread *thread);
 void run_queue_exchange(struct run_queue *queue, struct thread *thread);
 
 /* A thread sleeps or goes: its weight counts here no more. */
-void run_queue_leave(struct run_queue *queue, struct thread *thread);
+static inline void run_queue_leave(struct run_queue *queue, const struct thread *thread)
+{
+    __atomic_store_n(&queue->load, queue->load - thread->weight, __ATOMIC_RELAXED);
+}
 
 /* A thread that has left: make its virtual time relative, so that it can enter this or another queue. */
-void run_queue_detach(const struct run_queue *queue, struct thread *thread);
+static inline void run_queue_detach(const struct run_queue *queue, struct thread *thread)
+{
+    thread->virtual_time -= queue->least;
+}
 
 /* The waiting thread of at most this weight that may run on CPU `id` and would run last here; NULL: none. */
 struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t weight_most);
 
 /* `least` follows the running thread (NULL: idle) and the first one waiting. */
-void run_queue_advance(struct run_queue *queue, const struct thread *running);
+static inline void run_queue_advance(struct run_queue *queue, const struct thread *running)
+{
+    const struct thread *least = queue->first;
+
+    if (least == NULL || (running != NULL && (int64_t)(running->virtual_time - least->virtual_time) <= 0))
+        least = running;
+    if (least != NULL && (int64_t)(least->virtual_time - queue->least) > 0)
+        queue->least = least->virtual_time;
+}
 
 /* Nanoseconds of running as virtual time of this thread. */
 static inline uint64_t run_queue_virtual(const struct thread *thread, uint64_t nanoseconds)

@@ -35,13 +35,16 @@ void thread_switched(struct thread *from);
 /* User registers that the kernel does not use itself. */
 static void user_state_switch(struct thread *from, struct thread *to)
 {
-    if (from->fpu_state != NULL)
+    if (from->fpu_live)
         fpu_save(from->fpu_state);
     if (to->fpu_state == NULL)
         return;
-    fpu_load(to->fpu_state);
+    if (to->fpu_live)
+        fpu_load(to->fpu_state);
     wrmsr(MSR_FS_BASE, to->fs_base);
-    wrmsr(MSR_KERNEL_GS_BASE, to->gs_base);
+    /* Few programs have one. A kernel thread leaves what it found, which nobody knows here. */
+    if (from->fpu_state == NULL || from->gs_base != to->gs_base)
+        wrmsr(MSR_KERNEL_GS_BASE, to->gs_base);
 }
 
 /* Count what the running thread has run. Queue locked. */
@@ -133,14 +136,12 @@ void thread_switched(struct thread *from)
         thread_place(from, NULL);
 }
 
+/* This CPU with its queue locked: it stays the caller's, as the kernel is not preempted. */
 static struct cpu *queue_lock_here(void)
 {
-    bool enabled = interrupts_disable();
     struct cpu *cpu = cpu_current();
 
     spinlock_lock(&cpu->run_queue->lock);
-    if (enabled && cpu->locks_held == 1)
-        cpu->interrupts_were_on = true;
     return cpu;
 }
 
@@ -193,21 +194,23 @@ void thread_block(struct spinlock *held)
 }
 
 /* Should the CPU's running thread give way to one that has just come to wait? Queue locked. */
-static bool preempts(const struct cpu *cpu, const struct thread *thread)
+static bool preempts(const struct cpu *cpu, const struct thread *thread, uint64_t now)
 {
     const struct thread *running = cpu->current;
+    uint64_t ran = now - running->time_stamp;
+    uint64_t virtual_time = running->virtual_time;
 
     if (running == cpu->idle)
         return true;
-    uint64_t ran = clock_now() - running->time_stamp;
-    uint64_t now = running->virtual_time + ((int64_t)ran > 0 ? run_queue_virtual(running, ran) : 0);
-    return (int64_t)(now - thread->virtual_time) > WAKE_ADVANTAGE;
+    if ((int64_t)ran > 0)
+        virtual_time += run_queue_virtual(running, ran);
+    return (int64_t)(virtual_time - thread->virtual_time) > WAKE_ADVANTAGE;
 }
 
 /* Somebody waits now: the running thread's turn is to end in time, or at once when it has had more than one. This CPU, interrupts off. */
-static void slice_watch(struct cpu *cpu)
+static void slice_watch(struct cpu *cpu, uint64_t now)
 {
-    if (cpu->current == cpu->idle || cpu->current->slice_end <= clock_now())
+    if (cpu->current == cpu->idle || cpu->current->slice_end <= now)
         cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
     else
         timer_at_latest(cpu->current->slice_end);
@@ -217,14 +220,15 @@ static void slice_watch(struct cpu *cpu)
 static void tell(struct cpu *cpu, struct thread *thread)
 {
     bool here = cpu == cpu_current();
+    uint64_t now = clock_now();
 
-    if (preempts(cpu, thread)) {
+    if (preempts(cpu, thread, now)) {
         cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
         if (!here)
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     } else if (cpu->run_queue->count == 1) {
         if (here)
-            slice_watch(cpu);
+            slice_watch(cpu, now);
         else
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
     }
@@ -286,6 +290,10 @@ void thread_wake(struct thread *thread)
 
 void thread_notify(struct thread *thread)
 {
+    if (thread == thread_current()) { /* it runs, and here */
+        cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+        return;
+    }
     struct run_queue *queue = queue_lock_of(thread);
 
     if (thread->state == THREAD_BLOCKED && sleep_refused(thread)) {
@@ -386,7 +394,7 @@ static void reschedule_interrupt(struct trap_frame *frame, void *context)
     (void)context;
     lapic_end_of_interrupt();
     if (cpu->run_queue->count > 0)
-        slice_watch(cpu);
+        slice_watch(cpu, clock_now());
 }
 
 /* Interrupts are off between the look at the queue and HLT, so that no wake-up is slept through. */

@@ -21,7 +21,7 @@ static void take_turns(unsigned number)
     elsewhere += thread_set_affinity(thread_current(), &first) != 0;
     __atomic_fetch_add(&arrived, 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(&arrived, __ATOMIC_RELAXED) < THREADS)
-        scheduler_yield();
+        test_pause();
     for (unsigned i = 0; i < TURNS; i++) {
         elsewhere += cpu_current()->id != 0;
         unsigned at = __atomic_fetch_add(&turns, 1, __ATOMIC_RELAXED);

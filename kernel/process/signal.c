@@ -14,8 +14,9 @@
 #include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 
-#define CANNOT_BLOCK (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
-#define STOPS        (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+_Static_assert(SIGNALS_UNBLOCKABLE == (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP)), "by their numbers");
+
+#define STOPS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT                                                                                   \
     (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
 
@@ -78,7 +79,7 @@ static struct thread *signal_choose(struct process *process, int signal)
     struct thread *thread, *chosen = NULL;
 
     TAILQ_FOREACH (thread, &process->threads, sibling) {
-        if (thread->signals.blocked & SIGNAL_BIT(signal) & ~CANNOT_BLOCK)
+        if (thread->signals.blocked & SIGNAL_BIT(signal) & ~SIGNALS_UNBLOCKABLE)
             continue;
         if (thread == thread_current())
             return thread;
@@ -148,31 +149,17 @@ void signal_send_thread(struct thread *thread, const struct signal_info *info, b
     spinlock_unlock(&process->lock);
 }
 
-static signal_set pending_set(const struct thread *thread)
-{
-    return __atomic_load_n(&thread->process->pending.set, __ATOMIC_RELAXED) |
-           __atomic_load_n(&thread->signals.pending.set, __ATOMIC_RELAXED);
-}
-
-bool signal_is_pending(const struct thread *thread)
-{
-    const struct process *process = thread->process;
-
-    return process != NULL && ((pending_set(thread) & (~thread->signals.blocked | CANNOT_BLOCK)) != 0 ||
-                               process->stopped || thread_must_end(thread));
-}
-
 bool signal_kills(const struct thread *thread)
 {
     return thread->process != NULL &&
-           (thread_must_end(thread) || (pending_set(thread) & SIGNAL_BIT(SIGKILL)) != 0);
+           (thread_must_end(thread) || (signal_pending_set(thread) & SIGNAL_BIT(SIGKILL)) != 0);
 }
 
 /* The next signal to act on; 0: none. Faults of the thread itself come first. */
 static struct signal_info signal_take(struct thread *thread)
 {
     struct process *process = thread->process;
-    signal_set deliverable = ~thread->signals.blocked | CANNOT_BLOCK;
+    signal_set deliverable = ~thread->signals.blocked | SIGNALS_UNBLOCKABLE;
     signal_set own = thread->signals.pending.set & deliverable;
     signal_set shared = process->pending.set & deliverable;
 
@@ -247,6 +234,9 @@ void signal_deliver(struct trap_frame *frame)
             thread_exit(0);
         if (process->stopped)
             stop_wait(process);
+        /* What comes after this look makes the thread look again. */
+        if (!signal_is_pending(thread))
+            break;
         spinlock_lock(&process->lock);
         struct signal_info info = signal_take(thread);
         struct signal_action action = {0};
@@ -272,7 +262,7 @@ void signal_block(signal_set mask)
     struct thread *thread = thread_current();
 
     spinlock_lock(&thread->process->lock);
-    thread->signals.blocked = mask & ~CANNOT_BLOCK;
+    thread->signals.blocked = mask & ~SIGNALS_UNBLOCKABLE;
     if (signal_is_pending(thread))
         cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
     /* What is blocked from now on is for another thread. */

@@ -15,7 +15,8 @@ struct thread;
 struct trap_frame;
 
 typedef uint64_t signal_set; /* bit n-1: signal n */
-#define SIGNAL_BIT(signal) (UINT64_C(1) << ((signal)-1))
+#define SIGNAL_BIT(signal)  (UINT64_C(1) << ((signal)-1))
+#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(9) | SIGNAL_BIT(19)) /* SIGKILL, SIGSTOP */
 
 /* What siginfo_t tells of one signal. */
 struct signal_info {
@@ -60,9 +61,6 @@ static inline void signal_stack_copy(struct signal_state *to, const struct signa
     to->stack_size = from->stack_size;
     to->stack_flags = from->stack_flags;
 }
-
-/* Something is pending that the thread must act on. Takes no lock: a hint that signal_deliver() confirms. */
-bool signal_is_pending(const struct thread *thread);
 
 /* The thread is about to be killed: even sleeps that no other signal ends are over. */
 bool signal_kills(const struct thread *thread);

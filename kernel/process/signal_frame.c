@@ -14,7 +14,6 @@
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/lib/string.h"
-#include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
 #include "paging/layout.h"
@@ -67,37 +66,38 @@ static vaddr_t stack_choose(const struct thread *thread, const struct trap_frame
     return frame->rsp - RED_ZONE;
 }
 
+/* `to` is zeroed. */
 static void registers_save(struct sigcontext *to, const struct trap_frame *from)
 {
-    *to = (struct sigcontext){
-        .r8 = from->r8,
-        .r9 = from->r9,
-        .r10 = from->r10,
-        .r11 = from->r11,
-        .r12 = from->r12,
-        .r13 = from->r13,
-        .r14 = from->r14,
-        .r15 = from->r15,
-        .rdi = from->rdi,
-        .rsi = from->rsi,
-        .rbp = from->rbp,
-        .rbx = from->rbx,
-        .rdx = from->rdx,
-        .rax = from->rax,
-        .rcx = from->rcx,
-        .rsp = from->rsp,
-        .rip = from->rip,
-        .eflags = from->rflags,
-        .cs = (uint16_t)from->cs,
-        .ss = (uint16_t)from->ss,
-        .err = from->vector < 32 ? from->error : 0,
-        .trapno = from->vector < 32 ? from->vector : 0,
-    };
+    to->r8 = from->r8;
+    to->r9 = from->r9;
+    to->r10 = from->r10;
+    to->r11 = from->r11;
+    to->r12 = from->r12;
+    to->r13 = from->r13;
+    to->r14 = from->r14;
+    to->r15 = from->r15;
+    to->rdi = from->rdi;
+    to->rsi = from->rsi;
+    to->rbp = from->rbp;
+    to->rbx = from->rbx;
+    to->rdx = from->rdx;
+    to->rax = from->rax;
+    to->rcx = from->rcx;
+    to->rsp = from->rsp;
+    to->rip = from->rip;
+    to->eflags = from->rflags;
+    to->cs = (uint16_t)from->cs;
+    to->ss = (uint16_t)from->ss;
+    if (from->vector >= 32)
+        return;
+    to->err = from->error;
+    to->trapno = from->vector;
 }
 
+/* The same. */
 static void info_fill(siginfo_t *to, const struct signal_info *from)
 {
-    memset(to, 0, sizeof(*to));
     to->si_signo = from->signal;
     to->si_errno = from->error;
     to->si_code = from->code;
@@ -195,29 +195,23 @@ static void fpu_sanitise(void *state)
     memcpy(bytes + 512, &components, sizeof(components));
 }
 
-/* The state is read into a buffer of its own, because a switch to another thread during the copy saves the live registers in the thread's. */
+/* The copy may sleep: meanwhile no switch to another thread may save the registers over it, or load what is not whole and sane. After one that fails the thread goes on, into its SIGSEGV,
+ * with the initial state. */
 static int fpu_restore(vaddr_t from)
 {
     struct thread *thread = thread_current();
-    void *state = NULL;
+    int error = 0;
 
-    if (from != 0) {
-        state = heap_alloc(fpu_state_size());
-        if (state == NULL || copy_from_user(state, user_pointer(const void, from), fpu_state_size()) != 0) {
-            heap_free(state);
-            return -EFAULT;
-        }
-        fpu_sanitise(state);
-    }
-    bool enabled = interrupts_disable();
-    if (state != NULL)
-        memcpy(thread->fpu_state, state, fpu_state_size());
-    else
+    thread->fpu_live = false;
+    if (from != 0)
+        error = copy_from_user(thread->fpu_state, user_pointer(const void, from), fpu_state_size());
+    if (from == 0 || error != 0)
         fpu_state_init(thread->fpu_state);
+    else
+        fpu_sanitise(thread->fpu_state);
     fpu_load(thread->fpu_state);
-    interrupts_restore(enabled);
-    heap_free(state);
-    return 0;
+    thread->fpu_live = true;
+    return error;
 }
 
 int signal_frame_pop(struct trap_frame *frame)

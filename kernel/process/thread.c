@@ -39,6 +39,7 @@ static struct thread *thread_make(size_t fpu_size)
     thread->cpu = cpu_current();
     thread->affinity = CPU_MASK_ALL;
     run_queue_weigh(thread, 0);
+    thread->fpu_live = fpu_size != 0;
     if (fpu_size)
         thread->fpu_state = (void *)(((uintptr_t)(thread + 1) + 63) & ~(uintptr_t)63);
     return thread;

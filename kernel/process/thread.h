@@ -67,6 +67,7 @@ struct thread {
     uint64_t saved_rsp;
     uint64_t fs_base, gs_base; /* of user mode */
     void *fpu_state;           /* NULL: kernel thread */
+    bool fpu_live;             /* the CPU's registers are the state while it runs; false: fpu_state is */
 
     struct thread_files files;
     struct signal_state signals; /* process->lock */

@@ -1,4 +1,4 @@
-/* See timer.h. One tree a CPU; `armed` is what the local timer is set to, so that a later deadline costs no register write. */
+/* See timer.h. One tree a CPU; its `timer_armed` is what the local timer is set to, so that a later deadline costs no register write. */
 #include "kernel/process/timer.h"
 
 #include <asm/errno.h>
@@ -27,8 +27,6 @@ struct timer_base {
     struct spinlock lock; /* tree, running, and the fields of the timers in it */
     struct timer_tree timers;
     struct timer *running;
-
-    uint64_t armed; /* its own CPU with interrupts off */
 };
 
 static struct timer_base boot_base;
@@ -39,17 +37,13 @@ static void base_init(struct timer_base *base)
 {
     base->lock = SPINLOCK_INIT(LOCK_TIMERS, "timers");
     RB_INIT(&base->timers);
-    base->armed = UINT64_MAX;
 }
 
-void timer_at_latest(uint64_t deadline)
+void timer_arm(uint64_t deadline)
 {
-    struct timer_base *base = cpu_current()->timers;
-
-    if (deadline >= base->armed)
-        return;
     uint64_t now = clock_now();
-    base->armed = deadline;
+
+    cpu_current()->timer_armed = deadline;
     clock_timer_start(deadline > now ? deadline - now : 0);
 }
 
@@ -87,7 +81,7 @@ static void timer_interrupt(struct trap_frame *frame, void *context)
     (void)frame;
     (void)context;
     lapic_end_of_interrupt();
-    base->armed = UINT64_MAX;
+    cpu_current()->timer_armed = UINT64_MAX;
     timers_run(base, now);
     timer_at_latest(tick(now));
     timer_at_latest(clock_keep(now));
@@ -110,6 +104,7 @@ void timer_start(uint64_t (*function)(uint64_t now))
     tick = function;
     base_init(&boot_base);
     cpu_current()->timers = &boot_base;
+    cpu_current()->timer_armed = UINT64_MAX;
     int error = interrupt_register(VECTOR_TIMER, timer_interrupt, NULL);
     ASSERT_EQ(error, 0, "nobody else has the timer's vector");
     timer_at_latest(clock_keep(clock_now()));
@@ -121,6 +116,7 @@ int timer_start_cpu(struct cpu *cpu)
     if (cpu->timers == NULL)
         return -ENOMEM;
     base_init(cpu->timers);
+    cpu->timer_armed = UINT64_MAX;
     return 0;
 }
 

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/debug/cpu_local.h"
 #include "kernel/lib/tree.h"
 #include "paging/types.h"
 
-struct cpu;
 struct timer_base;
 
 struct timer {
@@ -38,7 +38,14 @@ void timer_add(struct timer *timer, uint64_t deadline);
 /* Take it back; any CPU. After it returns the function is not running and will not run. The caller holds no lock that the function takes. */
 void timer_remove(struct timer *timer);
 
+/* Set this CPU's local timer. For the next one. */
+void timer_arm(uint64_t deadline);
+
 /* Make sure that this CPU's interrupt comes no later than `deadline`. Interrupts off. */
-void timer_at_latest(uint64_t deadline);
+static inline void timer_at_latest(uint64_t deadline)
+{
+    if (deadline < cpu_current()->timer_armed)
+        timer_arm(deadline);
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "kernel/device/clock.h"
+#include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/timer.h"

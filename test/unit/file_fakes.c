@@ -291,12 +291,13 @@ int copy_to_user(void __user *to, const void *from, size_t size)
     return copy_to_user_partial(to, from, size) == 0 ? 0 : -EFAULT;
 }
 
-int clear_user(void __user *to, size_t size)
+size_t clear_user_partial(void __user *to, size_t size)
 {
-    if (accessible(user_address(to), size) < size)
-        return -EFAULT;
-    memset((void *)user_address(to), 0, size);
-    return 0;
+    size_t there = accessible(user_address(to), size);
+
+    if (there > 0)
+        memset((void *)user_address(to), 0, there);
+    return size - there;
 }
 
 long user_string(char *to, const char __user *from, size_t size)
