@@ -18,7 +18,7 @@
 
 _Static_assert(SIGNALS_UNBLOCKABLE == (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP)), "by their numbers");
 
-#define STOPS           (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+#define STOPS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT                                                                                   \
     (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
 
