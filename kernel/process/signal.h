@@ -16,7 +16,7 @@ struct trap_frame;
 
 typedef uint64_t signal_set; /* bit n-1: signal n */
 #define SIGNAL_BIT(signal)  (UINT64_C(1) << ((signal)-1))
-#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(9) | SIGNAL_BIT(19)) /* SIGKILL, SIGSTOP */
+#define SIGNALS_UNBLOCKABLE UINT64_C(0x40100) /* SIGKILL, SIGSTOP */
 
 /* What siginfo_t tells of one signal. */
 struct signal_info {
