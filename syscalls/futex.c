@@ -13,39 +13,35 @@
 #include "syscalls/time.h"
 
 /* When to give up: from now for FUTEX_WAIT, a point on the clock that the flags name for FUTEX_WAIT_BITSET. */
-static int deadline_read(int operation, uint64_t from, uint64_t *deadline)
+static int deadline_read(int operation, uint64_t from, struct futex_deadline *deadline)
 {
-    uint64_t time, now = clock_now();
+    uint64_t time;
 
-    *deadline = UINT64_MAX;
+    *deadline = (struct futex_deadline){.time = UINT64_MAX};
     if (from == 0)
         return 0;
     int error = timespec_read(user_pointer(const struct timespec, from), &time);
     if (error != 0)
         return error;
-    if ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT) {
-        *deadline = now + time;
-        return 0;
-    }
-    uint64_t there = operation & FUTEX_CLOCK_REALTIME ? clock_realtime() : now;
-    *deadline = time > there ? now + (time - there) : now;
+    if ((operation & FUTEX_CMD_MASK) == FUTEX_WAIT)
+        deadline->time = restart_deadline(clock_now() + time);
+    else
+        *deadline = (struct futex_deadline){time, (operation & FUTEX_CLOCK_REALTIME) != 0};
     return 0;
 }
 
 static long wait(uint64_t address, int operation, uint32_t value, uint64_t timeout, uint32_t bitset)
 {
     enum futex_scope scope = operation & FUTEX_PRIVATE_FLAG ? FUTEX_PRIVATE : FUTEX_SHARED;
-    uint64_t deadline;
+    struct futex_deadline deadline;
 
     int error = deadline_read(operation, timeout, &deadline);
     if (error != 0)
         return error;
-    if (timeout != 0)
-        deadline = restart_deadline(deadline);
     error = futex_wait(address, scope, value, deadline, bitset);
     if (error != -EINTR)
         return error;
-    return timeout == 0 ? -RESTART_CALL : restart_later(deadline);
+    return timeout == 0 ? -RESTART_CALL : restart_later(deadline.time);
 }
 
 long sys_futex(uint64_t address, int operation, uint32_t value, uint64_t timeout, uint64_t second,

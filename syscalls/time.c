@@ -4,6 +4,8 @@
 #include <linux/times.h>
 
 #include "kernel/device/clock.h"
+#include "kernel/device/wall_clock.h"
+#include "kernel/process/futex.h"
 #include "kernel/process/process.h"
 #include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
@@ -11,11 +13,22 @@
 #include "syscalls/syscall.h"
 #include "syscalls/time.h"
 
-#define NANOSECONDS_PER_TICK UINT64_C(10000000) /* of times(): AT_CLKTCK is 100 */
+#define SECONDS_MAX             (UINT64_MAX / 4 / NANOSECONDS)
+#define MICROSECONDS_PER_SECOND 1000000
+#define MINUTES_WEST_MAX        (15 * 60)
+#define THIRTY_YEARS            (UINT64_C(30) * 365 * 24 * 60 * 60) /* seconds */
+#define WALL_CLOCK_LAST         ((SECONDS_MAX - THIRTY_YEARS) * NANOSECONDS)
+#define NANOSECONDS_PER_TICK    UINT64_C(10000000) /* of times(): AT_CLKTCK is 100 */
 
 static struct timespec timespec_of(uint64_t nanoseconds)
 {
     return (struct timespec){(long)(nanoseconds / NANOSECONDS), (long)(nanoseconds % NANOSECONDS)};
+}
+
+/* Cut to what a deadline can be. */
+static uint64_t nanoseconds_of(uint64_t seconds, uint64_t nanoseconds)
+{
+    return (seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * NANOSECONDS + nanoseconds;
 }
 
 /* The clock of a thread or process, as a number (clock_getcpuclockid(3)): its id inverted above three bits. */
@@ -96,15 +109,83 @@ long sys_clock_getres(int clock, struct timespec __user *to)
     return user_address(to) != 0 ? copy_to_user(to, &resolution, sizeof(resolution)) : 0;
 }
 
-long sys_gettimeofday(struct timeval __user *to, struct timezone __user *zone)
+long sys_gettimeofday(struct timeval __user *to, struct timezone __user *zone_to)
 {
-    static const struct timezone utc;
-    uint64_t now = clock_realtime();
+    struct wall_clock_setting setting = wall_clock_now();
+    uint64_t now = setting.start + clock_now();
     struct timeval time = {(long)(now / NANOSECONDS), (long)(now % NANOSECONDS / 1000)};
+    struct timezone zone = {setting.minutes_west, setting.summer_time};
 
     if (user_address(to) != 0 && copy_to_user(to, &time, sizeof(time)) != 0)
         return -EFAULT;
-    return user_address(zone) != 0 ? copy_to_user(zone, &utc, sizeof(utc)) : 0;
+    return user_address(zone_to) != 0 ? copy_to_user(zone_to, &zone, sizeof(zone)) : 0;
+}
+
+/* --- setting the wall clock --- */
+
+/* Who sleeps until a time of day waits here, and looks again when the clock has been set; the lock orders the two. */
+static struct spinlock setting_lock = SPINLOCK_INIT(LOCK_DEVICE, "wall clock");
+static struct wait_queue setting_changed = WAIT_QUEUE_INIT(setting_changed);
+
+/* `nanoseconds` since 1970, NULL: the time stays; the same for the zone. -EINVAL when it is earlier than the machine's start would then have been in 1970, or so late that some clock overflows
+ * within the next 30 years, as on Linux. */
+static int setting_change(const uint64_t *nanoseconds, const struct timezone *zone)
+{
+    int error = 0;
+
+    spinlock_lock(&setting_lock);
+    struct wall_clock_setting setting = wall_clock_now();
+    uint64_t now = clock_now();
+    if (nanoseconds != NULL && (*nanoseconds < now || *nanoseconds > WALL_CLOCK_LAST))
+        error = -EINVAL;
+    else if (nanoseconds != NULL)
+        setting.start = *nanoseconds - now;
+    if (zone != NULL) {
+        setting.minutes_west = zone->tz_minuteswest;
+        setting.summer_time = zone->tz_dsttime;
+    }
+    if (error == 0)
+        wall_clock_set(&setting);
+    wait_queue_wake_all(&setting_changed);
+    spinlock_unlock(&setting_lock);
+    if (error == 0 && nanoseconds != NULL)
+        futex_clock_was_set();
+    return error;
+}
+
+long sys_clock_settime(int clock, const struct timespec __user *from)
+{
+    uint64_t nanoseconds;
+
+    if (clock != CLOCK_REALTIME)
+        return -EINVAL;
+    int error = timespec_read(from, &nanoseconds);
+    return error != 0 ? error : setting_change(&nanoseconds, NULL);
+}
+
+long sys_settimeofday(const struct timeval __user *from, const struct timezone __user *zone_from)
+{
+    struct timeval time;
+    struct timezone zone;
+    uint64_t nanoseconds = 0;
+    bool new_time = user_address(from) != 0, new_zone = user_address(zone_from) != 0;
+
+    if (new_time) {
+        if (copy_from_user(&time, from, sizeof(time)) != 0)
+            return -EFAULT;
+        if (time.tv_sec < 0 || time.tv_usec < 0 || time.tv_usec >= MICROSECONDS_PER_SECOND)
+            return -EINVAL;
+        nanoseconds = nanoseconds_of((uint64_t)time.tv_sec, (uint64_t)time.tv_usec * 1000);
+    }
+    if (new_zone) {
+        if (copy_from_user(&zone, zone_from, sizeof(zone)) != 0)
+            return -EFAULT;
+        if (zone.tz_minuteswest > MINUTES_WEST_MAX || zone.tz_minuteswest < -MINUTES_WEST_MAX)
+            return -EINVAL;
+    }
+    if (!new_time && !new_zone)
+        return 0;
+    return setting_change(new_time ? &nanoseconds : NULL, new_zone ? &zone : NULL);
 }
 
 long sys_time(long __user *to)
@@ -140,6 +221,26 @@ static int sleep_until(uint64_t deadline)
     return error == -ETIMEDOUT ? 0 : error;
 }
 
+/* Sleep until it is that time of day, whatever the clock is set to meanwhile. */
+static int sleep_until_day(uint64_t realtime)
+{
+    struct wait_entry entry = {0};
+    int error = 0;
+
+    spinlock_lock(&setting_lock);
+    while (error == 0 && !wait_deadline_passed(wall_clock_to_monotonic(realtime))) {
+        if (wait_interrupted()) {
+            error = -EINTR;
+            break;
+        }
+        wait_begin(&setting_changed, &entry);
+        wait_sleep(&setting_lock, wall_clock_to_monotonic(realtime), SLEEP_INTERRUPTIBLE);
+        wait_end(&setting_changed, &entry);
+    }
+    spinlock_unlock(&setting_lock);
+    return error;
+}
+
 /* A timespec of the caller's as nanoseconds, cut to what a deadline can be. */
 int timespec_read(const struct timespec __user *from, uint64_t *nanoseconds)
 {
@@ -149,10 +250,13 @@ int timespec_read(const struct timespec __user *from, uint64_t *nanoseconds)
         return -EFAULT;
     if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= (long)NANOSECONDS)
         return -EINVAL;
-    uint64_t most = UINT64_MAX / 4 / NANOSECONDS;
-    uint64_t seconds = (uint64_t)time.tv_sec < most ? (uint64_t)time.tv_sec : most;
-    *nanoseconds = seconds * NANOSECONDS + (uint64_t)time.tv_nsec;
+    *nanoseconds = nanoseconds_of((uint64_t)time.tv_sec, (uint64_t)time.tv_nsec);
     return 0;
+}
+
+static bool is_wall_clock(int clock)
+{
+    return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI;
 }
 
 long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *request,
@@ -167,9 +271,13 @@ long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *req
         return error;
     uint64_t now = clock_now();
     uint64_t deadline = restart_deadline(now + wanted);
-    if (flags & TIMER_ABSTIME)
-        deadline = wanted > clock_now_there ? now + (wanted - clock_now_there) : now;
-    error = sleep_until(deadline);
+    if (flags & TIMER_ABSTIME && is_wall_clock(clock)) {
+        error = sleep_until_day(wanted);
+    } else {
+        if (flags & TIMER_ABSTIME)
+            deadline = wanted > clock_now_there ? now + (wanted - clock_now_there) : now;
+        error = sleep_until(deadline);
+    }
     if (error != -EINTR)
         return error;
     if (flags & TIMER_ABSTIME)

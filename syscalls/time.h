@@ -12,6 +12,8 @@ struct tms;
 long sys_clock_gettime(int clock, struct timespec __user *to);
 long sys_clock_getres(int clock, struct timespec __user *to);
 long sys_gettimeofday(struct timeval __user *to, struct timezone __user *zone);
+long sys_clock_settime(int clock, const struct timespec __user *from);
+long sys_settimeofday(const struct timeval __user *from, const struct timezone __user *zone);
 long sys_time(long __user *to);
 long sys_times(struct tms __user *to);
 long sys_clock_nanosleep(int clock, int flags, const struct timespec __user *request,

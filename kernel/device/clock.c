@@ -12,6 +12,7 @@
 #include "kernel/device/apic.h"
 #include "kernel/device/clock_math.h"
 #include "kernel/device/clock_source.h"
+#include "kernel/device/wall_clock.h"
 #include "kernel/lib/options.h"
 #include "kernel/lib/string.h"
 
@@ -41,8 +42,7 @@ static struct {
     clock_scale_t to_lapic; /* from nanoseconds */
     uint64_t tsc_start;     /* nanosecond 0 */
     uint64_t tsc_hz;
-    uint64_t realtime_start; /* nanoseconds since 1970 */
-    uint64_t last;           /* newest value given, while the TSC is not trusted */
+    uint64_t last; /* newest value given, while the TSC is not trusted */
     bool have_reference;
     struct clock_source reference;
 
@@ -180,10 +180,11 @@ int clock_start(volatile void *hpet, const struct boot_time *time)
     state.tsc_hz = tsc_hz;
     state.tsc_start = start;
     state.to_lapic = clock_scale(NANOSECONDS, lapic_hz);
-    state.realtime_start = clock_unix_seconds(time) * NANOSECONDS;
+    struct wall_clock_setting setting = {.start = clock_unix_seconds(time) * NANOSECONDS};
+    wall_clock_set(&setting);
     __atomic_store_n(&state.from_tsc, clock_scale(tsc_hz, NANOSECONDS), __ATOMIC_RELEASE);
     log_set_clock(clock_now);
-    if (state.realtime_start == 0)
+    if (setting.start == 0)
         log_warning("clock: the firmware gave no usable time; the wall clock starts in 1970");
     if (!state.have_reference) {
         log_error("clock: nothing on this machine counts; all times assume a TSC of %lu Hz", tsc_hz);
@@ -263,7 +264,7 @@ uint64_t clock_now(void)
 
 uint64_t clock_realtime(void)
 {
-    return state.realtime_start + clock_now();
+    return wall_clock_now().start + clock_now();
 }
 
 void clock_tsc_distrust(void)
@@ -284,7 +285,6 @@ void clock_facts(struct clock_facts *facts)
                   (cpu_features.tsc_invariant || cpu_count_now() == 1),
         .tsc_start = state.tsc_start,
         .from_tsc = state.from_tsc,
-        .realtime_start = state.realtime_start,
     };
 }
 

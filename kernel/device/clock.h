@@ -18,7 +18,7 @@ int clock_start(volatile void *hpet, const struct boot_time *time);
 /* Nanoseconds since boot; never goes back. Any context. */
 uint64_t clock_now(void);
 
-/* Nanoseconds since 1970-01-01 UTC: the firmware's clock at boot plus clock_now(). */
+/* Nanoseconds since 1970-01-01 UTC: what the wall clock was set to (wall_clock.h; by the firmware's clock at first) plus clock_now(). */
 uint64_t clock_realtime(void);
 
 /* The TSC cannot be the clock: it is not invariant, or those of this machine's CPUs were seen to differ. From now on clock_now() reads the reference. At start-up, on the boot CPU. */
@@ -30,7 +30,7 @@ uint64_t clock_keep(uint64_t now);
 /* What anyone needs to compute clock_now() from a TSC. `steady`: it never goes back on the CPUs that run now, whichever of them reads it. */
 struct clock_facts {
     bool steady;
-    uint64_t tsc_start, from_tsc, realtime_start;
+    uint64_t tsc_start, from_tsc;
 };
 void clock_facts(struct clock_facts *facts);
 

@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "kernel/debug/panic.h"
+#include "kernel/device/wall_clock.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/user_atomic.h"
 #include "kernel/process/process.h"
@@ -31,6 +32,7 @@ struct futex_waiter {
     struct futex_key key;
     struct thread *thread;
     uint32_t bitset;
+    struct futex_deadline deadline;
 };
 
 struct futex_bucket {
@@ -155,19 +157,25 @@ static int wait_enter(struct futex_waiter *waiter, vaddr_t address, uint32_t val
     return 0;
 }
 
-/* Sleep until woken; the bucket is locked. */
-static int wait_leave(struct futex_waiter *waiter, struct futex_bucket *bucket, uint64_t deadline)
+/* As a clock_now(), as the wall clock is set now. */
+static uint64_t deadline_now(const struct futex_waiter *waiter)
+{
+    return waiter->deadline.of_day ? wall_clock_to_monotonic(waiter->deadline.time) : waiter->deadline.time;
+}
+
+/* Sleep until woken; the bucket is locked. Who sets the wall clock wakes those to whom it matters under that lock: either the new time is seen here, or the wake-up comes. */
+static int wait_leave(struct futex_waiter *waiter, struct futex_bucket *bucket)
 {
     int error = 0;
 
     for (;;) {
-        wait_block(&bucket->lock, deadline, SLEEP_INTERRUPTIBLE);
+        wait_block(&bucket->lock, deadline_now(waiter), SLEEP_INTERRUPTIBLE);
         bucket = bucket_lock_of(waiter);
         if (bucket == NULL)
             return 0;
         if (wait_interrupted())
             error = -EINTR;
-        else if (wait_deadline_passed(deadline))
+        else if (wait_deadline_passed(deadline_now(waiter)))
             error = -ETIMEDOUT;
         else
             continue;
@@ -177,9 +185,23 @@ static int wait_leave(struct futex_waiter *waiter, struct futex_bucket *bucket, 
     }
 }
 
-int futex_wait(vaddr_t address, enum futex_scope scope, uint32_t value, uint64_t deadline, uint32_t bitset)
+void futex_clock_was_set(void)
 {
-    struct futex_waiter waiter = {.thread = thread_current(), .bitset = bitset};
+    struct futex_waiter *waiter;
+
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        spinlock_lock(&buckets[i].lock);
+        TAILQ_FOREACH (waiter, &buckets[i].waiters, link)
+            if (waiter->deadline.of_day)
+                thread_wake(waiter->thread);
+        spinlock_unlock(&buckets[i].lock);
+    }
+}
+
+int futex_wait(vaddr_t address, enum futex_scope scope, uint32_t value, struct futex_deadline deadline,
+               uint32_t bitset)
+{
+    struct futex_waiter waiter = {.thread = thread_current(), .bitset = bitset, .deadline = deadline};
 
     if (bitset == 0)
         return -EINVAL;
@@ -188,7 +210,7 @@ int futex_wait(vaddr_t address, enum futex_scope scope, uint32_t value, uint64_t
         return error;
     error = wait_enter(&waiter, address, value);
     if (error == 0)
-        error = wait_leave(&waiter, waiter.bucket, deadline);
+        error = wait_leave(&waiter, waiter.bucket);
     key_put(&waiter.key);
     return error;
 }

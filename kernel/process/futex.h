@@ -18,10 +18,19 @@ enum futex_scope { FUTEX_PRIVATE, FUTEX_SHARED };
 /* Make the buckets; once, before there are processes. */
 void futex_start(void);
 
-/* Sleep while the word is `value`, until woken with a bitset that shares a bit with this one. 0; -EAGAIN: it is another; -ETIMEDOUT at `deadline` (clock_now(), UINT64_MAX: none);
+/* The wall clock has been set: who waits for a time of day is to look again. */
+void futex_clock_was_set(void);
+
+/* When a wait is over: at this clock_now(), UINT64_MAX for never; or at this time of day, whatever the wall clock is set to meanwhile. */
+struct futex_deadline {
+    uint64_t time;
+    bool of_day;
+};
+
+/* Sleep while the word is `value`, until woken with a bitset that shares a bit with this one. 0; -EAGAIN: it is another; -ETIMEDOUT at `deadline`;
  * -EINTR; -EFAULT; -EINVAL. */
-int must_check futex_wait(vaddr_t address, enum futex_scope scope, uint32_t value, uint64_t deadline,
-                          uint32_t bitset);
+int must_check futex_wait(vaddr_t address, enum futex_scope scope, uint32_t value,
+                          struct futex_deadline deadline, uint32_t bitset);
 
 /* Wake at most `most`, but one in any case: how many, or -EFAULT, -EINVAL. */
 int futex_wake(vaddr_t address, enum futex_scope scope, int most, uint32_t bitset);

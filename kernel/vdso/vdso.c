@@ -65,12 +65,13 @@ void vdso_start(void)
         }
     }
     clock_facts(&clock);
-    *(struct vdso_data *)frame_pointer(pages[0]) = (struct vdso_data){
+    struct vdso_data *data = frame_pointer(pages[0]);
+    *data = (struct vdso_data){
         .steady = clock.steady,
         .tsc_start = clock.tsc_start,
         .scale = clock.from_tsc,
-        .realtime_start = clock.realtime_start,
     };
+    wall_clock_move(&data->wall_clock);
     for (uint64_t at = 0; at < size; at += PAGE_SIZE)
         memcpy(frame_pointer(pages[1 + at / PAGE_SIZE]), vdso_image + at,
                size - at < PAGE_SIZE ? size - at : PAGE_SIZE);

@@ -59,7 +59,7 @@ int __vdso_clock_gettime(int clock, struct timespec *to)
     if (!data()->steady || !(bit & (CLOCKS_REALTIME | CLOCKS_MONOTONIC)))
         return (int)kernel_call(__NR_clock_gettime, clock, (long)to);
     if (bit & CLOCKS_REALTIME)
-        time = data()->realtime_start;
+        time = wall_clock_read(&data()->wall_clock).start;
     time += monotonic();
     to->tv_sec = (long)(time / NANOSECONDS);
     to->tv_nsec = (long)(time % NANOSECONDS);
@@ -68,13 +68,16 @@ int __vdso_clock_gettime(int clock, struct timespec *to)
 
 int __vdso_gettimeofday(struct timeval *to, struct timezone *zone)
 {
-    if (!data()->steady || zone != 0)
+    if (!data()->steady)
         return (int)kernel_call(__NR_gettimeofday, (long)to, (long)zone);
-    if (to == 0)
-        return 0;
-    uint64_t time = data()->realtime_start + monotonic();
-    to->tv_sec = (long)(time / NANOSECONDS);
-    to->tv_usec = (long)(time % NANOSECONDS / MICROSECONDS);
+    struct wall_clock_setting setting = wall_clock_read(&data()->wall_clock);
+    if (to != 0) {
+        uint64_t time = setting.start + monotonic();
+        to->tv_sec = (long)(time / NANOSECONDS);
+        to->tv_usec = (long)(time % NANOSECONDS / MICROSECONDS);
+    }
+    if (zone != 0)
+        *zone = (struct timezone){setting.minutes_west, setting.summer_time};
     return 0;
 }
 
@@ -82,7 +85,7 @@ long __vdso_time(long *to)
 {
     if (!data()->steady)
         return kernel_call(__NR_time, (long)to, 0);
-    long seconds = (long)((data()->realtime_start + monotonic()) / NANOSECONDS);
+    long seconds = (long)((wall_clock_read(&data()->wall_clock).start + monotonic()) / NANOSECONDS);
     if (to != 0)
         *to = seconds;
     return seconds;
