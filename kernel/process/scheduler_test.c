@@ -123,27 +123,28 @@ SELFTEST(scheduler_frees_threads_that_end)
     CHECK_EQ(ended, MANY);
 }
 
-/* Long work in the kernel that asks now and then. */
-static unsigned long_work_done, beside;
+/* Work in the kernel that lasts until another thread has run, which it lets run by asking now and then. */
+static unsigned beside, in_vain;
 
 static void work_long(unsigned number)
 {
-    uint64_t until = clock_now() + 5 * SCHEDULER_SLICE;
+    uint64_t until = clock_now() + TEST_PATIENCE / 2;
 
-    if (number == 0) {
-        while (clock_now() < until)
-            scheduler_relax();
-        long_work_done = 1;
-    } else {
-        beside = !__atomic_load_n(&long_work_done, __ATOMIC_RELAXED);
+    if (number == 1) {
+        __atomic_store_n(&beside, 1, __ATOMIC_RELAXED);
+        return;
     }
+    while (!__atomic_load_n(&beside, __ATOMIC_RELAXED) && clock_now() < until)
+        scheduler_relax();
+    in_vain = !__atomic_load_n(&beside, __ATOMIC_RELAXED);
 }
 
 SELFTEST(scheduler_relax_gives_up_a_used_slice)
 {
-    long_work_done = beside = 0;
+    beside = in_vain = 0;
     CHECK_EQ(test_threads_run("long", 2, work_long), 0);
     CHECK_EQ(beside, 1);
+    CHECK_EQ(in_vain, 0);
 }
 
 SELFTEST(scheduler_threads_have_aligned_stacks_and_no_ranks)
