@@ -7,6 +7,7 @@ BUILD_PACKAGES = {
     "clang": "compiler for kernel, loader and programs",
     "lld": "linker",
     "llvm": "llvm-objcopy; coverage of the host tests",
+    "libclang-rt-dev": "the sanitizers of the host tests",
     "linux-libc-dev": "numbers and structures of the Linux ABI",
     "libbsd-dev": "the tree macros of <bsd/sys/tree.h>",
     "libc6-dev": "the list macros of <sys/queue.h>",
