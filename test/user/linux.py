@@ -16,6 +16,9 @@ MEMORY_LIMIT = 2 << 30
 
 
 def prepare() -> None:
+    # A shell without job control lets what it starts in the background ignore them.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, resource.RLIM_INFINITY))
 
