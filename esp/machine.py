@@ -24,10 +24,12 @@ DEBUG_EXIT_PORT = 0xF4
 LARGE_MEMORY = 1 << 30
 
 FIRMWARE = {
-    # name: (code, variables)
-    "4m": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
-    "2m": ("OVMF_CODE.fd", "OVMF_VARS.fd"),
-    "2m-novars": ("OVMF_CODE.fd", None),
+    # name: (code, variables). Without a flash chip for its variables OVMF keeps them in memory, and starts in
+    # two thirds of the time: QEMU is slow in the writing of flash.
+    "4m": ("OVMF_CODE_4M.fd", None),
+    "4m-variables": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
+    "2m": ("OVMF_CODE.fd", None),
+    "2m-variables": ("OVMF_CODE.fd", "OVMF_VARS.fd"),
     "secure-boot": ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.snakeoil.fd"),
 }
 
@@ -113,8 +115,6 @@ def command_line(machine: Machine, image: str) -> list[str]:
     if accel == "tcg" and machine.cpus > 1 and not machine.deterministic:
         accel = "tcg,thread=multi"
     code, variables = FIRMWARE[machine.firmware]
-    if machine.recording:
-        variables = None
     processors = ",".join(filter(None, (str(machine.cpus), machine.topology)))
     command = [
         qemu_program(), "-accel", accel, "-machine", chipset, "-cpu", machine.cpu, "-smp", processors,
@@ -123,8 +123,7 @@ def command_line(machine: Machine, image: str) -> list[str]:
         "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={firmware_file(code)}",
     ]
     if variables is not None:
-        # The firmware writes its variables on every boot: into a snapshot, so that the next finds them as
-        # before.
+        # Into a snapshot, so that the next boot finds them as before.
         command += ["-drive", f"if=pflash,format=raw,unit=1,snapshot=on,file={firmware_file(variables)}"]
     if machine.recording:
         return command + recording_arguments(*machine.recording) + machine.extra
@@ -138,14 +137,11 @@ def command_line(machine: Machine, image: str) -> list[str]:
 
 
 def recording_arguments(mode: str, folder: str) -> list[str]:
-    """Drives and clock of a machine whose every input is recorded, or comes from a recording. All that can
-    be written to is
-    a qcow2 overlay, which holds the snapshot that reverse execution starts from; blkreplay makes requests
-    end at the same
-    instruction each time."""
+    """Drive and clock of a machine whose every input is recorded, or comes from a recording. The drive is a
+    qcow2 overlay, which holds the snapshot that reverse execution starts from; blkreplay makes requests end
+    at the same instruction each time."""
     place = folder.replace(",", ",,")
     return [
-        "-drive", f"if=pflash,format=qcow2,unit=1,file={place}/variables.qcow2",
         "-drive", f"if=none,id=direct,format=qcow2,file={place}/disk.qcow2",
         "-drive", "driver=blkreplay,if=none,image=direct,id=boot", *MEDIA["disk"],
         "-icount", f"shift=6,rr={mode},rrsnapshot=start,rrfile={place}/events",

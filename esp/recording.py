@@ -1,35 +1,28 @@
 """Recordings of a run: `./quire record` makes one, `./quire replay` runs it again, instruction for
 instruction.
 
-A recording is a folder: the volume the machine started from, overlays of it and of the firmware's
-variables, QEMU's list of
-events, and the log of COM1."""
+A recording is a folder: the volume the machine started from, an overlay of it, QEMU's list of events, and
+the log of COM1."""
 
 import json
 import os
 import shutil
 import subprocess
 
-from esp.machine import FIRMWARE, Machine, MachineError, firmware_file
+from esp.machine import Machine, MachineError
 
 SETTINGS = "machine.json"
 LOG = "log.txt"
 KEPT = ("memory", "cpu", "machine", "firmware")
 
 
-def overlay(path: str, backing: str, form: str = "raw") -> None:
-    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", os.path.abspath(backing), "-F", form, path]
+def make_overlay(folder: str) -> None:
+    """What is written to the volume goes there, and the snapshot of the start; a replay goes back to it
+    first."""
+    path, backing = os.path.join(folder, "disk.qcow2"), os.path.abspath(os.path.join(folder, "esp.img"))
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", "raw", path]
     if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
         raise MachineError(f"{path} could not be made by qemu-img (package qemu-utils)")
-
-
-def make_overlays(folder: str, machine: Machine) -> None:
-    """The recording's snapshot of the start is kept in them; a replay goes back to it first."""
-    variables = FIRMWARE[machine.firmware][1]
-    if variables is None:
-        raise MachineError("a recording needs firmware with a store of variables")
-    overlay(os.path.join(folder, "disk.qcow2"), os.path.join(folder, "esp.img"))
-    overlay(os.path.join(folder, "variables.qcow2"), firmware_file(variables))
 
 
 def prepare(folder: str, machine: Machine, image: str) -> None:
@@ -39,7 +32,7 @@ def prepare(folder: str, machine: Machine, image: str) -> None:
     shutil.copyfile(image, os.path.join(folder, "esp.img"))
     with open(os.path.join(folder, SETTINGS), "w") as file:
         json.dump({name: getattr(machine, name) for name in KEPT}, file)
-    make_overlays(folder, machine)
+    make_overlay(folder)
     machine.recording = ("record", folder)
 
 

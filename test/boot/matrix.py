@@ -175,6 +175,7 @@ ROWS = [
     boots("platform-usb-keyboard", machine="q35,i8042=off,hpet=off", extra=USB_KEYBOARD),
     boots("platform-legacy-free", machine=LEGACY_FREE),
     boots("platform-no-acpi", machine="q35,acpi=off"),
+    boots("firmware-variables", firmware="4m-variables"),
     # Displays
     boots("display-none", display=[], log=["framebuffer: none"]),
     boots("display-blt-only", display=display("virtio-gpu-pci"), log=["framebuffer: none"]),
@@ -271,9 +272,11 @@ ROWS = [
 
     # The way out without QEMU's device
     powers("off", "", "UEFI ResetSystem"),
+    powers("off-variables", "", "UEFI ResetSystem", firmware="4m-variables"),
     powers("off-five-levels", "levels=5", "UEFI ResetSystem", machine="pc"),
     powers("off-acpi", "power=acpi", "ACPI S5"),
     reboots("firmware", "", "UEFI ResetSystem"),
+    reboots("firmware-variables", "", "UEFI ResetSystem", firmware="4m-variables"),
     reboots("acpi", "power=acpi", "the ACPI reset register"),
     reboots("keyboard", "power=keyboard", "the keyboard controller"),
     reboots("triple-fault", "power=triple-fault", "a triple fault"),
@@ -281,7 +284,7 @@ ROWS = [
     # Rarer machines
     *[probes(f"hostile-{word}", "matrix", hostile=word) for word in HOSTILITIES],
     boots("firmware-2m", "matrix", firmware="2m"),
-    boots("firmware-no-variables", "matrix", firmware="2m-novars"),
+    boots("firmware-2m-variables", "matrix", firmware="2m-variables"),
     boots("firmware-nx-stack", "matrix", extra=NX_STACK),
     boots("firmware-random-numbers", "matrix", extra=["-device", "virtio-rng-pci"]),
     boots("memory-96m", "matrix", memory="96M"),
