@@ -1,7 +1,6 @@
 /* Attack: read what another process left in the FPU. A program starts with clean vector registers, a fork
  * inherits its parent's, and nobody sees anybody else's, whatever the time slices; an exception that is
  * not masked is SIGFPE. */
-#include <cpuid.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,63 +11,11 @@
 #include <unistd.h>
 
 #include "userland/check.h"
+#include "userland/vectors.h"
 
-#define VECTORS          16
-#define VECTOR_MAX_BYTES 32      /* ymm */
-#define MXCSR_INITIAL    0x1f80u /* all exceptions masked, SDM vol. 1, 10.2.3 */
-#define CONTROL_INITIAL  0x37fu  /* x87: all masked, extended precision, as Linux starts programs */
-#define MXCSR_DIVIDE     (1u << 9)
-#define CPUID_OSXSAVE    (1u << 27)
-#define CPUID_AVX        (1u << 28)
-#define XCR0_AVX         6u
-
-struct vectors {
-    uint8_t bytes[VECTORS][VECTOR_MAX_BYTES] __attribute__((aligned(32)));
-};
-
-static bool have_avx;
-
-static void detect_avx(void)
-{
-    unsigned a, b, c, d;
-    __cpuid(1, a, b, c, d);
-    if ((c & (CPUID_OSXSAVE | CPUID_AVX)) != (CPUID_OSXSAVE | CPUID_AVX))
-        return;
-    __asm__ volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-    have_avx = (a & XCR0_AVX) == XCR0_AVX;
-}
-
-#define EACH_VECTOR(op)                                                                                      \
-    op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
-#define LOAD_XMM(n)  "movdqu 32*" #n "(%0), %%xmm" #n "\n\t"
-#define STORE_XMM(n) "movdqu %%xmm" #n ", 32*" #n "(%0)\n\t"
-#define LOAD_YMM(n)  "vmovdqu 32*" #n "(%0), %%ymm" #n "\n\t"
-#define STORE_YMM(n) "vmovdqu %%ymm" #n ", 32*" #n "(%0)\n\t"
-
-/* Load all vector registers, run `between` - assembly without calls - and store them. */
-static void vectors_store(struct vectors *to)
-{
-    memset(to, 0, sizeof(*to));
-    if (have_avx)
-        __asm__ volatile(EACH_VECTOR(STORE_YMM)::"r"(to) : "memory");
-    else
-        __asm__ volatile(EACH_VECTOR(STORE_XMM)::"r"(to) : "memory");
-}
-
-static void vectors_load(const struct vectors *from)
-{
-    if (have_avx)
-        __asm__ volatile(EACH_VECTOR(LOAD_YMM)::"r"(from) : "memory");
-    else
-        __asm__ volatile(EACH_VECTOR(LOAD_XMM)::"r"(from) : "memory");
-}
-
-static void vectors_fill(struct vectors *vectors, uint8_t seed)
-{
-    memset(vectors, 0, sizeof(*vectors));
-    for (int i = 0; i < VECTORS; i++)
-        memset(vectors->bytes[i], seed + i, have_avx ? 32 : 16);
-}
+#define MXCSR_INITIAL   0x1f80u /* all exceptions masked, SDM vol. 1, 10.2.3 */
+#define CONTROL_INITIAL 0x37fu  /* x87: all masked, extended precision, as Linux starts programs */
+#define MXCSR_DIVIDE    (1u << 9)
 
 static uint32_t mxcsr_read(void)
 {
@@ -216,7 +163,7 @@ static void reserved_mxcsr(const void *unused)
 
 int main(int argc, char **argv)
 {
-    detect_avx();
+    vectors_detect();
     if (argc == 2 && strcmp(argv[1], "started") == 0)
         return started_clean();
     check_begin("attack-fpu");

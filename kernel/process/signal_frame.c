@@ -10,12 +10,12 @@
 #include <stddef.h>
 
 #include "kernel/cpu/features.h"
-#include "kernel/cpu/fpu.h"
 #include "kernel/cpu/registers.h"
 #include "kernel/cpu/tables.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
+#include "kernel/process/signal_fpu.h"
 #include "paging/layout.h"
 
 #define RED_ZONE          128 /* below RSP, the interrupted function's own (ABI 3.2.2) */
@@ -25,7 +25,7 @@
 /* RFLAGS that a handler's frame may give back: arithmetic, DF, TF, AC, RF, ID. */
 #define RFLAGS_RESTORABLE UINT64_C(0x250dd5)
 
-/* Linux's struct rt_sigframe; the FPU state is above it. */
+/* Linux's struct rt_sigframe; the floating-point state is above it. */
 struct handler_frame {
     uint64_t return_address;
     struct ucontext context;
@@ -133,11 +133,13 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
     if (!(action->flags & SA_RESTORER))
         return -EFAULT;
     restart_decide(frame, action);
-    vaddr_t fpu = ROUND_DOWN(stack_choose(thread, frame, action->flags) - fpu_state_size(), UINT64_C(64));
+    vaddr_t fpu = ROUND_DOWN(stack_choose(thread, frame, action->flags) - signal_fpu_size(), UINT64_C(64));
     vaddr_t at = ROUND_DOWN(fpu - sizeof(handler), UINT64_C(16)) - 8;
 
     memset(&handler, 0, sizeof(handler));
     handler.return_address = action->restorer;
+    handler.context.uc_flags =
+        UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS | (cpu_features.xsave ? UC_FP_XSTATE : 0);
     registers_save(&handler.context.uc_mcontext, frame);
     handler.context.uc_mcontext.fpstate = (void *)fpu;
     handler.context.uc_mcontext.oldmask = interrupted_mask;
@@ -146,9 +148,7 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
     handler.context.uc_stack.ss_size = thread->signals.stack_size;
     handler.context.uc_stack.ss_flags = thread->signals.stack_flags;
     info_fill(&handler.info, info);
-    fpu_save(thread->fpu_state);
-    if (copy_to_user(user_pointer(void, fpu), thread->fpu_state, fpu_state_size()) != 0 ||
-        copy_to_user(user_pointer(void, at), &handler, sizeof(handler)) != 0)
+    if (signal_fpu_push(fpu) != 0 || copy_to_user(user_pointer(void, at), &handler, sizeof(handler)) != 0)
         return -EFAULT;
 
     thread->signals.restore_mask = false;
@@ -177,43 +177,6 @@ void signal_frame_done(struct trap_frame *frame)
     }
 }
 
-/* Reserved bits would make XRSTOR or FXRSTOR fault (SDM vol. 1, 13.8.1; 11.6.6). */
-static void fpu_sanitise(void *state)
-{
-    uint8_t *bytes = state;
-    uint32_t mxcsr;
-    uint64_t components;
-
-    memcpy(&mxcsr, bytes + 24, sizeof(mxcsr));
-    mxcsr &= fpu_mxcsr_mask();
-    memcpy(bytes + 24, &mxcsr, sizeof(mxcsr));
-    if (!cpu_features.xsave)
-        return;
-    memcpy(&components, bytes + 512, sizeof(components));
-    components &= cpu_features.xsave_mask;
-    memset(bytes + 512, 0, 64);
-    memcpy(bytes + 512, &components, sizeof(components));
-}
-
-/* The copy may sleep: meanwhile no switch to another thread may save the registers over it, or load what is not whole and sane. After one that fails the thread goes on, into its SIGSEGV,
- * with the initial state. */
-static int fpu_restore(vaddr_t from)
-{
-    struct thread *thread = thread_current();
-    int error = 0;
-
-    thread->fpu_live = false;
-    if (from != 0)
-        error = copy_from_user(thread->fpu_state, user_pointer(const void, from), fpu_state_size());
-    if (from == 0 || error != 0)
-        fpu_state_init(thread->fpu_state);
-    else
-        fpu_sanitise(thread->fpu_state);
-    fpu_load(thread->fpu_state);
-    thread->fpu_live = true;
-    return error;
-}
-
 int signal_frame_pop(struct trap_frame *frame)
 {
     struct thread *thread = thread_current();
@@ -223,7 +186,7 @@ int signal_frame_pop(struct trap_frame *frame)
     /* The handler's RET has popped the return address. */
     if (copy_from_user(&handler, user_pointer(const void, frame->rsp - 8), sizeof(handler)) != 0)
         return -EFAULT;
-    if (from->rip >= USER_END || fpu_restore((vaddr_t)from->fpstate) != 0)
+    if (from->rip >= USER_END || signal_fpu_pop((vaddr_t)from->fpstate) != 0)
         return -EFAULT;
     uint64_t rflags = (frame->rflags & ~RFLAGS_RESTORABLE) | (from->eflags & RFLAGS_RESTORABLE);
     *frame = (struct trap_frame){
