@@ -368,7 +368,8 @@ int process_exec_first(struct process *process, const struct exec_program *progr
     strlcpy(thread->name, process->name, sizeof(thread->name));
     thread->files = *files;
     *files = (struct thread_files){0};
-    error = thread_join_process(thread, process);
+    thread_set_process(thread, process);
+    error = thread_join_process(thread);
     ASSERT_EQ(error, 0, "a process that has not begun does not end");
     thread_enter_main(thread);
     thread_start(thread);

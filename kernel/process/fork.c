@@ -54,8 +54,8 @@ void process_release_space(struct process *process)
         space_put(space);
 }
 
-/* A thread that returns 0 from the caller's system call, in no process yet. NULL: no memory. */
-static struct thread *thread_copy(const struct trap_frame *frame,
+/* A thread of `process`, not joined yet, that returns 0 from the caller's system call. NULL: no memory. */
+static struct thread *thread_copy(const struct trap_frame *frame, struct process *process,
                                   const struct process_fork_arguments *arguments)
 {
     struct trap_frame registers = *frame;
@@ -73,6 +73,7 @@ static struct thread *thread_copy(const struct trap_frame *frame,
         thread_free(thread);
         return NULL;
     }
+    thread_set_process(thread, process);
     return thread;
 }
 
@@ -115,7 +116,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
     int result = process_copy(child, parent, arguments);
     if (result == 0)
         result =
-            (thread = thread_copy(frame, arguments)) != NULL ? thread_join_process(thread, child) : -ENOMEM;
+            (thread = thread_copy(frame, child, arguments)) != NULL ? thread_join_process(thread) : -ENOMEM;
     if (result == 0)
         result = process_enter(child, parent);
     if (result < 0) {
@@ -143,7 +144,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
 int thread_clone(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
 {
     struct process *process = current_process();
-    struct thread *thread = thread_copy(frame, arguments);
+    struct thread *thread = thread_copy(frame, process, arguments);
 
     if (thread == NULL)
         return -ENOMEM;
@@ -154,7 +155,7 @@ int thread_clone(const struct trap_frame *frame, const struct process_fork_argum
     }
     id_tell(process->space, arguments->parent_tid, result);
     id_tell(process->space, arguments->child_tid, result);
-    int error = thread_join_process(thread, process);
+    int error = thread_join_process(thread);
     if (error != 0) {
         thread_leave_id(thread);
         thread_drop(thread);

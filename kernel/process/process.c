@@ -204,13 +204,18 @@ int thread_with_id(int tid, int (*visit)(struct thread *thread, void *context), 
     return result;
 }
 
-int thread_join_process(struct thread *thread, struct process *process)
+void thread_set_process(struct thread *thread, struct process *process)
 {
-    int error = 0;
-
     thread->process = process;
     thread->space = process->space;
     __atomic_add_fetch(&process->references, 1, __ATOMIC_RELAXED);
+}
+
+int thread_join_process(struct thread *thread)
+{
+    struct process *process = thread->process;
+    int error = 0;
+
     spinlock_lock(&process->lock);
     if (process->exiting || process->exec_thread != NULL) {
         error = -EINTR;

@@ -13,7 +13,10 @@ must_check struct process *process_make(struct signal_actions *actions);
 /* Give it a pid and a place below `parent` (NULL: it is the first, or apart). The pid, or -EAGAIN. */
 int must_check process_enter(struct process *process, struct process *parent);
 
-/* A new id for a thread, entered; or -EAGAIN. */
+/* The thread, which nobody knows yet, is one of the process's, which thread_free() gives back. */
+void thread_set_process(struct thread *thread, struct process *process);
+
+/* A new id for a thread, entered; or -EAGAIN. From here on others find it: thread->process is set. */
 int must_check thread_enter_id(struct thread *thread);
 
 /* Enter the main thread under its process's id; thread->process is set. */
@@ -22,8 +25,8 @@ void thread_enter_main(struct thread *thread);
 /* Nobody finds the thread by its id any more. */
 void thread_leave_id(struct thread *thread);
 
-/* Make the thread a member of its process, which takes a reference: -EINTR when that ends. */
-int must_check thread_join_process(struct thread *thread, struct process *process);
+/* Make the thread a member of its process: -EINTR when that ends. */
+int must_check thread_join_process(struct thread *thread);
 
 /* The running thread uses no address space any more. */
 void thread_leave_space(struct thread *thread);
