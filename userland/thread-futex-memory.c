@@ -221,7 +221,35 @@ static void thread_ends(void)
     pthread_join(thread, NULL);
 }
 
-#define DIED 0x40000000
+#define DIED    0x40000000
+#define WAITERS 0x80000000u
+
+static void *waits_for_owner(void *argument)
+{
+    struct waiter *waiter = argument;
+    struct timespec limit = {10, 0};
+    waiter->begun = 1;
+    waiter->result = futex(&entries[2].owner, FUTEX_WAIT, (int)(WAITERS | DIED), &limit, NULL, 0);
+    return NULL;
+}
+
+/* Who was woken to take a mutex that is nobody's, and ended before it did: the next one is woken. */
+static void waiter_after_waiter(void)
+{
+    struct waiter waiter = {.result = 1};
+
+    list.offset = (char *)&entries[0].owner - (char *)&entries[0];
+    list.first = (struct entry *)&list;
+    list.pending = &entries[2];
+    entries[2].owner = WAITERS | DIED;
+    pthread_create(&waiter.thread, NULL, waits_for_owner, &waiter);
+    while (!waiter.begun)
+        sched_yield();
+    check_nap(20 * MILLISECOND);
+    thread_ends();
+    waiter_join("a mutex that was nobody's when its taker ended", &waiter);
+    list.pending = NULL;
+}
 
 static void lists(void)
 {
@@ -259,6 +287,7 @@ static void lists(void)
     thread_ends();
     list.first = (struct entry *)((char *)&entries[0] + 1); /* not aligned */
     thread_ends();
+    waiter_after_waiter();
     check_that(true, "lists that lead into the kernel or nowhere do no harm");
 }
 

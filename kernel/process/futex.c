@@ -481,8 +481,8 @@ static int robust_release(const struct thread *thread, vaddr_t address, bool pen
 
     if (address % sizeof(uint32_t) != 0 || user_load(word_at(address), &value) != 0)
         return -EFAULT;
-    /* It gave the mutex up and died before it woke anybody. */
-    if (pending && value == 0) {
+    /* It gave the mutex up and died before it woke anybody, or was woken to take one that is nobody's and died before it did. */
+    if (pending && (value & FUTEX_TID_MASK) == 0) {
         futex_wake(address, FUTEX_SHARED, 1, FUTEX_BITSET_MATCH_ANY);
         return 0;
     }
