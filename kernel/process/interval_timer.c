@@ -22,7 +22,8 @@ static void begin_anew(struct interval_timer *timer, uint64_t earliest)
     timer_add(&timer->timer, timer->expires);
 }
 
-/* In interrupt context, with no lock held. Who sets the timer meanwhile waits in timer_remove() until this is over: no signal of the old time comes after that. */
+/* In interrupt context, with no lock held. Nobody else queues the timer before this is over, perhaps on another CPU: timer_remove() waits there for the CPU that the timer was last queued
+ * on, and after it the process may be gone. Who sets the timer meanwhile waits in timer_remove() until this is over: no signal of the old time comes after that. */
 static void expired(struct timer *queued)
 {
     struct interval_timer *timer =
@@ -33,6 +34,8 @@ static void expired(struct timer *queued)
     spinlock_lock(&process->lock);
     bool due = timer->expires != 0;
     timer->untaken = due && timer->interval != 0;
+    timer->firing = due;
+    timer->taken = false;
     if (due && timer->interval == 0)
         timer->expires = 0;
     spinlock_unlock(&process->lock);
@@ -40,8 +43,9 @@ static void expired(struct timer *queued)
         return;
     signal_send_process(process, &alarm);
     spinlock_lock(&process->lock);
+    timer->firing = false;
     if (timer->untaken && !(process->pending.set & SIGNAL_BIT(SIGALRM)))
-        begin_anew(timer, clock_now() + UNSEEN_INTERVAL);
+        begin_anew(timer, clock_now() + (timer->taken ? 0 : UNSEEN_INTERVAL));
     spinlock_unlock(&process->lock);
 }
 
@@ -49,7 +53,9 @@ void interval_timer_taken(struct process *process)
 {
     struct interval_timer *timer = &process->real_timer;
 
-    if (timer->untaken)
+    if (timer->firing)
+        timer->taken = true;
+    else if (timer->untaken)
         begin_anew(timer, clock_now());
 }
 

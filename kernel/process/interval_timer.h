@@ -23,6 +23,8 @@ struct interval_timer {
         expires; /* clock_now(), the next time, or the last when the signal has not been taken yet; 0: not set */
     uint64_t interval; /* nanoseconds; 0: once */
     bool untaken;      /* it has expired, and is set again when its signal is taken */
+    bool firing;       /* expired() is between its two looks at it, and sets it again itself */
+    bool taken;        /* the signal was taken meanwhile */
 };
 
 void interval_timer_init(struct interval_timer *timer);
