@@ -99,6 +99,23 @@ static void forged_frames(const char *name, int index, const struct named_addres
     }
 }
 
+/* IRETQ, which begins a handler, has a trap of the same kind on some processors. */
+static void handle_nowhere(const void *address)
+{
+    struct sigaction action = {.sa_handler = (void (*)(int))(uintptr_t)address};
+    sigaction(SIGUSR1, &action, NULL);
+    kill(getpid(), SIGUSR1);
+}
+
+static void forged_handlers(const struct named_address *table, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char what[96];
+        snprintf(what, sizeof(what), "a handler at %#lx", table[i].address);
+        check_dies(what, SIGSEGV, handle_nowhere, (const void *)table[i].address);
+    }
+}
+
 #define FLAGS_FORGED UINT64_C(0x1b3202) /* IOPL 3, VM, VIF, VIP, IF, RF */
 #define FLAGS_KEPT   UINT64_C(0x1a3000) /* what of it a process must not have: IOPL, VM, VIF, VIP */
 
@@ -127,6 +144,9 @@ int main(void)
     if (!check_cpu_is_shared()) /* which may make another fault of it */
         forged_frames("rsp", REG_RSP, noncanonical_addresses, ADDRESS_COUNT(noncanonical_addresses),
                       check_stack_fault_signal());
+
+    forged_handlers(noncanonical_addresses, ADDRESS_COUNT(noncanonical_addresses));
+    forged_handlers(kernel_addresses, ADDRESS_COUNT(kernel_addresses));
 
     /* The kernel's selectors, whatever their numbers: every ring-0 code segment a GDT of ten entries can
      * hold. */

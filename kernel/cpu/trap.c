@@ -31,7 +31,6 @@ _Static_assert(sizeof(struct gate) == 16, "SDM figure 6-8");
 #define TRAP_ENTRY_BYTES 16
 
 extern const uint8_t trap_entries[VECTORS][TRAP_ENTRY_BYTES];
-extern const uint8_t trap_iret[];
 extern const struct trap_fixup fixups_start[], fixups_end[];
 
 struct trap_operations trap_operations;

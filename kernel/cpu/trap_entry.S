@@ -103,8 +103,6 @@ trap_return:
     swapgs
 3:  RESTORE_REGISTERS
     addq $16, %rsp
-.globl trap_iret
-trap_iret:
     iretq
 4:  movq %rsp, %rdi
     call trap_user_work

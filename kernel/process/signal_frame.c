@@ -130,7 +130,8 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
     uint64_t interrupted_mask =
         thread->signals.restore_mask ? thread->signals.saved_mask : thread->signals.blocked;
 
-    if (!(action->flags & SA_RESTORER))
+    /* IRETQ to an address that is not canonical faults in the kernel on Intel processors (as SYSRETQ: CVE-2012-0217). */
+    if (!(action->flags & SA_RESTORER) || action->handler >= USER_END)
         return -EFAULT;
     restart_decide(frame, action);
     vaddr_t fpu = ROUND_DOWN(stack_choose(thread, frame, action->flags) - signal_fpu_size(), UINT64_C(64));
