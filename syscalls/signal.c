@@ -5,6 +5,7 @@
 #include <linux/signal.h>
 #include <stddef.h>
 
+#include "kernel/lib/string.h"
 #include "kernel/process/process.h"
 #include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
@@ -126,9 +127,12 @@ long sys_sigaltstack(const void __user *new, void __user *old)
 {
     struct thread *thread = thread_current();
     struct signal_state *signals = &thread->signals;
-    stack_t before = {(void *)signals->stack, signals->stack_flags, signals->stack_size}, wanted;
+    stack_t before, wanted;
     bool on_it = syscall_frame()->rsp - signals->stack - 1 < signals->stack_size;
 
+    memset(&before, 0, sizeof(before)); /* the gaps between its members too */
+    before.ss_sp = (void *)signals->stack;
+    before.ss_size = signals->stack_size;
     before.ss_flags = signals->stack_size == 0 ? SS_DISABLE : on_it ? SS_ONSTACK : 0;
     if (user_address(new) != 0) {
         if (copy_from_user(&wanted, new, sizeof(wanted)) != 0)

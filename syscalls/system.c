@@ -7,6 +7,7 @@
 
 #include "kernel/cpu/random.h"
 #include "kernel/device/clock.h"
+#include "kernel/lib/string.h"
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/frame.h"
 #include "kernel/memory/kernel_space.h"
@@ -35,13 +36,13 @@ long sys_sysinfo(struct sysinfo __user *to)
     struct frame_statistics frames;
 
     frame_statistics(&frames);
-    struct sysinfo info = {
-        .uptime = (long)(clock_now() / NANOSECONDS),
-        .totalram = frames.memory * PAGE_SIZE,
-        .freeram = (frames.free + kernel_stacks_cached()) * PAGE_SIZE,
-        .procs = (uint16_t)process_count(),
-        .mem_unit = 1,
-    };
+    struct sysinfo info;
+    memset(&info, 0, sizeof(info)); /* the gaps between its members too */
+    info.uptime = (long)(clock_now() / NANOSECONDS);
+    info.totalram = frames.memory * PAGE_SIZE;
+    info.freeram = (frames.free + kernel_stacks_cached()) * PAGE_SIZE;
+    info.procs = (uint16_t)process_count();
+    info.mem_unit = 1;
     return copy_to_user(to, &info, sizeof(info));
 }
 
