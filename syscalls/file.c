@@ -7,6 +7,7 @@
 #include "kernel/file/file.h"
 #include "kernel/file/node.h"
 #include "kernel/memory/heap.h"
+#include "kernel/process/scheduler.h"
 #include "kernel/process/signal_frame.h"
 #include "syscalls/file.h"
 #include "syscalls/user_path.h"
@@ -202,7 +203,7 @@ static long send_copy(struct file *to, struct file *from, uint8_t *chunk, uint64
             break;
         done += (size_t)result;
         *position += (uint64_t)result;
-        if ((size_t)result < got)
+        if ((size_t)result < got || !scheduler_relax_killable())
             break;
     }
     return done > 0 ? (long)done : restartable(result);

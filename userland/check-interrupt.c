@@ -1,11 +1,14 @@
 /* System calls that wait, and what ends the wait: a stop does not, however long (what is left of the time goes on counting); a handler does, by what signal(7) says of each call. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -343,6 +346,56 @@ static void time_left(void)
     waitpid(child, NULL, 0);
 }
 
+/* --- long transfers: nobody waits, but others have their turns, and SIGKILL ends them --- */
+
+#define PIECES      1024
+#define PIECE_BYTES (1 << 20)
+
+static void transfer(int file, int started)
+{
+    static char room[PIECE_BYTES];
+    struct iovec pieces[PIECES];
+
+    for (int i = 0; i < PIECES; i++)
+        pieces[i] = (struct iovec){room, PIECE_BYTES};
+    if (write(started, "", 1) == 1 && readv(file, pieces, PIECES) > 0)
+        _exit(0);
+    _exit(1);
+}
+
+static void killed_in_transfer(const char *name, int file)
+{
+    int started[2], status = -1;
+    char byte;
+
+    if (!check_that(file >= 0 && pipe(started) == 0, "%s cannot be read", name))
+        return;
+    pid_t child = fork();
+    if (child == 0)
+        transfer(file, started[1]);
+    check_result(name, read(started[0], &byte, 1), 1);
+    usleep(1000);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    check_that(WIFSIGNALED(status), "a reader of %s was heard of when it had read all: %s", name,
+               check_status_text(status));
+    close(started[0]);
+    close(started[1]);
+    close(file);
+}
+
+static void transfers(void)
+{
+    char name[] = "/tmp/check-interrupt-XXXXXX";
+    int file = mkstemp(name);
+
+    unlink(name);
+    check_result("a file with nothing in it", ftruncate(file, (off_t)PIECES * PIECE_BYTES), 0);
+    killed_in_transfer("a file", file);
+    killed_in_transfer("/dev/zero", open("/dev/zero", O_RDONLY));
+    killed_in_transfer("/dev/urandom", open("/dev/urandom", O_RDONLY));
+}
+
 int main(void)
 {
     struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
@@ -368,5 +421,6 @@ int main(void)
         interrupted(&timed[i], -EINTR, "with a handler that does not restart");
     for (size_t i = 0; i < COUNT(endless); i++)
         interrupted(&endless[i], -EINTR, "with a handler that does not restart");
+    transfers();
     return check_verdict();
 }

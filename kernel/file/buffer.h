@@ -27,8 +27,11 @@ struct buffer {
     bool kernel;
 };
 
+/* Bytes that are moved without a look at who else wants to run. */
+#define TRANSFER_STEP ((size_t)64 << 10)
+
 /* The most that one call moves, as Linux: the largest whole number of pages in an int. */
-#define BUFFER_MAX ((size_t)0x7ffff000)
+#define BUFFER_MAX    ((size_t)0x7ffff000)
 
 static inline void buffer_init_user(struct buffer *buffer, uint64_t address, size_t size)
 {

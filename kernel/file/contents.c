@@ -7,6 +7,7 @@
 #include "kernel/file/file_page.h"
 #include "kernel/lib/string.h"
 #include "kernel/memory/heap.h"
+#include "kernel/process/scheduler.h"
 
 #define PAGE_SLOTS_MIN 8
 
@@ -192,6 +193,8 @@ long contents_read(struct contents *contents, struct buffer *to, uint64_t positi
     while (to->left > 0 && position + done < contents->size) {
         uint64_t rest = contents->size - (position + done);
         size_t part = to->left < rest ? to->left : rest;
+        if (part > TRANSFER_STEP)
+            part = TRANSFER_STEP;
         const uint8_t *from = span_at(contents, position + done, &part);
         size_t moved = from != NULL ? buffer_put(to, from, part) : buffer_clear(to, part);
         done += moved;
@@ -199,6 +202,8 @@ long contents_read(struct contents *contents, struct buffer *to, uint64_t positi
             error = -EFAULT;
             break;
         }
+        if (to->left > 0 && !scheduler_relax_killable())
+            break;
     }
     mutex_unlock(&contents->mutex);
     return done > 0 ? (long)done : error;
@@ -231,6 +236,8 @@ long contents_write(struct contents *contents, struct buffer *from, uint64_t *po
         at += moved;
         if (moved > 0 && at > contents->size)
             contents->size = at;
+        if (from->left > 0 && !scheduler_relax_killable())
+            break;
     }
     mutex_unlock(&contents->mutex);
     if (done == 0)

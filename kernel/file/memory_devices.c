@@ -2,9 +2,12 @@
 #include <asm/errno.h>
 
 #include "kernel/cpu/random.h"
+#include "kernel/file/buffer.h"
 #include "kernel/file/character_device.h"
 #include "kernel/file/file.h"
 #include "kernel/file/node.h"
+#include "kernel/process/process.h"
+#include "kernel/process/scheduler.h"
 
 #define MEMORY_MAJOR 1
 #define RANDOM_CHUNK 256 /* bytes made at a time, on the stack */
@@ -24,9 +27,18 @@ static long null_write(struct file *file, struct buffer *from, uint64_t *positio
 static long zero_read(struct file *file, struct buffer *to, uint64_t *position)
 {
     (void)file, (void)position;
-    size_t wanted = to->left;
-    size_t done = buffer_clear(to, wanted);
-    return done > 0 || wanted == 0 ? (long)done : -EFAULT;
+    size_t done = 0;
+
+    while (to->left > 0) {
+        size_t part = to->left < TRANSFER_STEP ? to->left : TRANSFER_STEP;
+        size_t moved = buffer_clear(to, part);
+        done += moved;
+        if (moved < part)
+            return done > 0 ? (long)done : -EFAULT;
+        if (to->left > 0 && !scheduler_relax_killable())
+            break;
+    }
+    return (long)done;
 }
 
 static long full_write(struct file *file, struct buffer *from, uint64_t *position)
@@ -48,6 +60,9 @@ static long random_read(struct file *file, struct buffer *to, uint64_t *position
         done += moved;
         if (moved < part)
             return done > 0 ? (long)done : -EFAULT;
+        if (done >= PAGE_SIZE && signal_is_pending(thread_current()))
+            break;
+        scheduler_relax();
     }
     return (long)done;
 }

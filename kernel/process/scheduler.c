@@ -42,8 +42,8 @@ static void user_state_switch(struct thread *from, struct thread *to)
     if (to->fpu_live)
         fpu_load(to->fpu_state);
     wrmsr(MSR_FS_BASE, to->fs_base);
-    /* Few programs have one. A kernel thread leaves what it found, which nobody knows here. */
-    if (from->fpu_state == NULL || from->gs_base != to->gs_base)
+    /* Few programs have one. A program that loads the selector makes its own zero, unseen; a kernel thread leaves what it found. */
+    if (from->fpu_state == NULL || (from->gs_base | to->gs_base) != 0)
         wrmsr(MSR_KERNEL_GS_BASE, to->gs_base);
 }
 
@@ -342,6 +342,12 @@ void scheduler_relax(void)
 {
     if (cpu_current()->work & CPU_WORK_RESCHEDULE)
         scheduler_reschedule();
+}
+
+bool scheduler_relax_killable(void)
+{
+    scheduler_relax();
+    return !thread_must_end(thread_current()) && !signal_kills(thread_current());
 }
 
 void scheduler_exit(void)

@@ -7,6 +7,7 @@
 #ifndef KERNEL_PROCESS_SCHEDULER_H
 #define KERNEL_PROCESS_SCHEDULER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel/process/thread.h"
@@ -52,6 +53,9 @@ unsigned scheduler_runnable(void);
 
 /* A long loop in the kernel calls this between steps: lets others run when the slice is over. */
 void scheduler_relax(void);
+
+/* The same; false: the thread is to end, and so is the loop. */
+bool scheduler_relax_killable(void);
 
 /* Where the thread may run from now on; moves it when it must. -EINVAL: no CPU that runs is in the set. May sleep when it is the current one. */
 int must_check thread_set_affinity(struct thread *thread, const struct cpu_mask *affinity);

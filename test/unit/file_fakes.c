@@ -29,6 +29,7 @@
 #include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
+#include "kernel/process/scheduler.h"
 #include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 #include "kernel/process/wait_queue.h"
@@ -137,6 +138,15 @@ bool spinlock_held(const struct spinlock *lock)
 void mutex_init(struct mutex *mutex, enum mutex_rank rank, const char *name)
 {
     *mutex = (struct mutex){.rank = rank, .name = name};
+}
+
+void scheduler_relax(void)
+{
+}
+
+bool scheduler_relax_killable(void)
+{
+    return true;
 }
 
 void mutex_lock(struct mutex *mutex)
