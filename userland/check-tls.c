@@ -64,6 +64,27 @@ static void replace_fs(void)
                after_yield);
 }
 
+/* Loading the selector makes the base zero without a system call: of who does it, not of another process with the same base. */
+static void selector_loaded(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 0; i < 50; i++) {
+            check_that(gs_read() == 1000, "a process reads %lu through gs", gs_read());
+            system_call(SYS_sched_yield);
+        }
+        _exit(check_verdict_silent());
+    }
+    for (int i = 0; i < 50; i++) {
+        __asm__ volatile("movl %%ss, %%eax\n\tmovl %%eax, %%gs" ::: "eax");
+        system_call(SYS_sched_yield);
+        system_call(SYS_arch_prctl, ARCH_SET_GS, &area[0]);
+    }
+    int status = -1;
+    check_that(waitpid(child, &status, 0) == child && status == 0, "the other process ended with %s",
+               check_status_text(status));
+}
+
 int main(void)
 {
     check_begin("check-tls");
@@ -80,6 +101,7 @@ int main(void)
         check_that(wait(&status) > 0 && status == 0, "a process ended with %s", check_status_text(status));
     }
     check_that(gs_read() == 1000, "the parent reads %lu through gs", gs_read());
+    selector_loaded();
     check_error("arch_prctl into a bad pointer", system_call(SYS_arch_prctl, ARCH_GET_FS, 8), EFAULT);
     return check_verdict();
 }
