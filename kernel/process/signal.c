@@ -223,11 +223,19 @@ static void default_action(struct process *process, const struct signal_info *in
         process_exit(PROCESS_KILLED(info->signal));
 }
 
+void signal_interrupts(void)
+{
+    /* The thread may sleep before it returns: who switches to it again finds its own mark. */
+    thread_current()->interrupted = true;
+    cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+}
+
 void signal_deliver(struct trap_frame *frame)
 {
     struct thread *thread = thread_current();
     struct process *process = thread->process;
 
+    thread->interrupted = false;
     cpu_work_done(CPU_WORK_SIGNAL);
     for (;;) {
         if (thread_must_end(thread))

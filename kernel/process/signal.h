@@ -68,6 +68,10 @@ bool signal_kills(const struct thread *thread);
 /* A thread has left the process: what waits for the process as a whole is for one of the others. Lock held. */
 void signal_pass_on_locked(struct process *process);
 
+/* The current thread's system call returns because of a signal, with a number that only signal_deliver() may see: it looks, even if another thread takes the signal, or its
+ * sender has not got round to telling this one. */
+void signal_interrupts(void);
+
 /* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
 void signal_deliver(struct trap_frame *frame);
 
