@@ -83,7 +83,7 @@ static void thread_drop(struct thread *thread)
     thread_free(thread);
 }
 
-/* Only the parent's end makes this return before the child has a program of its own or has ended. */
+/* Only the parent's end, or SIGKILL to it, makes this return before the child has a program of its own or has ended. */
 static void vfork_wait(struct process *child)
 {
     spinlock_lock(&child->lock);

@@ -171,7 +171,7 @@ static void stop_running(struct cpu *cpu)
 static bool sleep_refused(struct thread *self)
 {
     return (self->sleep == SLEEP_INTERRUPTIBLE && signal_is_pending(self)) ||
-           (self->sleep == SLEEP_KILLABLE && thread_must_end(self));
+           (self->sleep == SLEEP_KILLABLE && signal_kills(self));
 }
 
 void thread_block(struct spinlock *held)

@@ -28,7 +28,7 @@ enum thread_state {
 
 enum thread_sleep {
     SLEEP_DEEP,          /* nothing else */
-    SLEEP_KILLABLE,      /* the end of its process */
+    SLEEP_KILLABLE,      /* the end of its process, and SIGKILL (signal_kills) */
     SLEEP_INTERRUPTIBLE, /* any signal that it must act on */
 };
 
