@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 
 #define SIGNALS    64
 #define KERNEL_SET 8 /* bytes of the kernel's signal set */
+#define PAIRS      120
+#define PATIENCE   400 /* naps */
 
 static void nap(void)
 {
@@ -209,6 +212,34 @@ static void stopping(void)
     }
 }
 
+/* SIGCONT comes at any time after a stop signal, also when that has been taken but nothing has stopped yet: the process goes on. */
+static void stopping_in_vain(void)
+{
+    volatile unsigned long *rounds =
+        mmap(NULL, sizeof(*rounds), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!check_that((void *)rounds != MAP_FAILED, "no shared memory"))
+        return;
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            (*rounds)++;
+    bool goes_on = true;
+    for (int i = 0; i < PAIRS && goes_on; i++) {
+        kill(child, i & 1 ? SIGTSTP : SIGSTOP);
+        for (volatile int delay = i * 12; delay > 0; delay--)
+            continue;
+        kill(child, SIGCONT);
+        unsigned long seen = *rounds;
+        goes_on = false;
+        for (int naps = 0; naps < PATIENCE && !(goes_on = *rounds != seen); naps++)
+            nap();
+        check_that(goes_on, "a process stands still after SIGCONT, pair %d", i);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    munmap((void *)rounds, sizeof(*rounds));
+}
+
 int main(void)
 {
     check_begin("check-signal");
@@ -222,5 +253,6 @@ int main(void)
     check_dies("unblocking what is pending", SIGUSR1, block_and_receive, NULL);
     check_dies("SIGKILL, blocked", SIGKILL, block_kill, NULL);
     stopping();
+    stopping_in_vain();
     return check_verdict();
 }

@@ -47,6 +47,7 @@ struct process {
     struct thread *exec_thread;     /* all other threads are to end, because this one has a new program */
     struct wait_queue threads_gone; /* the exec thread waits here for them */
     int exit_status;                /* as wait4 reports it: code << 8 | signal */
+    bool stop_taken;                /* a stop signal has been taken, and nothing has undone it since: all threads are to stop */
     bool continue_untold;           /* the parent is to hear that the process goes on */
     struct signal_actions *actions; /* counted */
     struct signal_pending pending;  /* to the process as a whole */

@@ -109,6 +109,7 @@ static void stop_or_continue(struct process *process, int signal)
         pending_drop(&process->pending, STOPS);
         TAILQ_FOREACH (thread, &process->threads, sibling)
             pending_drop(&thread->signals.pending, STOPS);
+        process->stop_taken = false;
         if (process->stopped) {
             process->stopped = false;
             process->continued = process->continue_untold = signal == SIGCONT;
@@ -173,14 +174,21 @@ static struct signal_info signal_take(struct thread *thread)
     return info;
 }
 
-/* The whole process stops: this thread, and the others when they look. */
+/* The whole process stops: this thread, and the others when they look; unless SIGCONT came after the signal was taken, or the process ends. */
 static void process_stop(struct process *process, int signal)
 {
     struct thread *thread;
 
     spinlock_lock(&process_tree_lock);
     spinlock_lock(&process->lock);
-    process->stopped = !process->exiting;
+    bool stops = process->stop_taken && !process->exiting;
+    process->stop_taken = false;
+    if (!stops) {
+        spinlock_unlock(&process->lock);
+        spinlock_unlock(&process_tree_lock);
+        return;
+    }
+    process->stopped = true;
     process->stop_signal = signal;
     TAILQ_FOREACH (thread, &process->threads, sibling)
         if (thread != thread_current())
@@ -247,12 +255,14 @@ void signal_deliver(struct trap_frame *frame)
             break;
         spinlock_lock(&process->lock);
         struct signal_info info = signal_take(thread);
-        struct signal_action action = {0};
-        if (info.signal != 0)
-            action = signal_action_take(process, info.signal);
-        spinlock_unlock(&process->lock);
-        if (info.signal == 0)
+        if (info.signal == 0) {
+            spinlock_unlock(&process->lock);
             break;
+        }
+        struct signal_action action = signal_action_take(process, info.signal);
+        if (SIGNAL_BIT(info.signal) & STOPS && action.handler == HANDLER_DEFAULT)
+            process->stop_taken = true;
+        spinlock_unlock(&process->lock);
         if (action.handler == HANDLER_IGNORE)
             continue;
         if (action.handler == HANDLER_DEFAULT) {
