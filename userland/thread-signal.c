@@ -1,4 +1,4 @@
-/* Signals to a process with threads: which of them acts, and what the others' calls return meanwhile. */
+/* Signals to a process with threads: which of them acts, whoever was thought of first, and what the others' calls return meanwhile. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -15,14 +15,26 @@
 #include "userland/system_call.h"
 
 #define MILLISECOND 1000000L
+#define PATIENCE    1000 /* milliseconds */
 #define ROUNDS      10
 
-static atomic_int count;
+static atomic_int second_by, count;
+
+static int thread_id(void)
+{
+    return (int)system_call(SYS_gettid);
+}
 
 static void first(int signal)
 {
     (void)signal;
     atomic_fetch_add(&count, 1);
+}
+
+static void second(int signal)
+{
+    (void)signal;
+    atomic_store(&second_by, thread_id());
 }
 
 /* For the child of vfork, too, which has its parent's thread-local storage. */
@@ -114,9 +126,63 @@ static void beside_vfork(void)
     close(ends[1]);
 }
 
+/* --- a signal that a handler's mask blocks in the thread that it was meant for --- */
+
+static atomic_int ready;
+
+static void *takes_second(void *argument)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    *(int *)argument = thread_id();
+    atomic_store(&ready, 1);
+    for (;;)
+        pause(); /* until it is cancelled */
+    return NULL;
+}
+
+static atomic_int seen_by_first;
+
+static void first_waits(int signal)
+{
+    (void)signal;
+    for (int i = 0; i < PATIENCE && atomic_load(&second_by) == 0; i++)
+        raw_nap(1);
+    atomic_store(&seen_by_first, atomic_load(&second_by));
+}
+
+static void passed_on(void)
+{
+    pthread_t thread;
+    int other = 0;
+    handle(SIGUSR1, first_waits, SIGUSR2);
+    handle(SIGUSR2, second, 0);
+    pthread_create(&thread, NULL, takes_second, &other);
+    while (atomic_load(&ready) == 0)
+        raw_nap(1);
+    raw_nap(10);
+    int parent = getpid();
+    atomic_store(&second_by, 0);
+    /* Both are meant for the main thread, which looks at them when this child has ended. */
+    pid_t child = vfork();
+    if (child == 0) {
+        system_call(SYS_kill, parent, SIGUSR2);
+        system_call(SYS_kill, parent, SIGUSR1);
+        _exit(0);
+    }
+    while (waitpid(child, NULL, 0) == -1 && errno == EINTR)
+        continue;
+    check_result("what a handler's mask blocks goes to another thread", seen_by_first, other);
+    pthread_cancel(thread);
+    pthread_join(thread, NULL);
+}
+
 int main(void)
 {
     check_begin("thread-signal");
     beside_vfork();
+    passed_on();
     return check_verdict();
 }

@@ -238,13 +238,12 @@ void signal_interrupts(void)
     cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
 }
 
-void signal_deliver(struct trap_frame *frame)
+/* Until nothing is pending. */
+static void deliver_pending(struct trap_frame *frame)
 {
     struct thread *thread = thread_current();
     struct process *process = thread->process;
 
-    thread->interrupted = false;
-    cpu_work_done(CPU_WORK_SIGNAL);
     for (;;) {
         if (thread_must_end(thread))
             thread_exit(0);
@@ -272,7 +271,15 @@ void signal_deliver(struct trap_frame *frame)
         if (signal_frame_push(frame, &info, &action) != 0)
             process_exit(PROCESS_KILLED(SIGSEGV));
     }
-    signal_frame_done(frame);
+}
+
+void signal_deliver(struct trap_frame *frame)
+{
+    thread_current()->interrupted = false;
+    cpu_work_done(CPU_WORK_SIGNAL);
+    do
+        deliver_pending(frame);
+    while (!signal_frame_done(frame));
 }
 
 void signal_block(signal_set mask)

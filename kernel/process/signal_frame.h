@@ -11,8 +11,9 @@
 int must_check signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
                                  const struct signal_action *action);
 
-/* No more signals to deliver: if a system call is still marked as interrupted, set it up to be made again; give back the mask of sigsuspend. */
-void signal_frame_done(struct trap_frame *frame);
+/* No more signals to deliver: if a system call is still marked as interrupted, set it up to be made again; give back the mask of sigsuspend. false: that lets a signal through,
+ * which is delivered before the call is made again. */
+bool must_check signal_frame_done(struct trap_frame *frame);
 
 /* rt_sigreturn: the registers, the mask and the FPU state from the frame at the user's RSP. The value for RAX, or -EFAULT: the caller kills the process. */
 int must_check signal_frame_pop(struct trap_frame *frame);
