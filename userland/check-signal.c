@@ -1,6 +1,7 @@
 /* Signals without handlers: what each does by default, who can be sent what, ignoring, blocking, stopping
  * and going on. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define KERNEL_SET 8 /* bytes of the kernel's signal set */
 #define PAIRS      120
 #define PATIENCE   400 /* naps */
+#define GROUPS     12
 
 static void nap(void)
 {
@@ -240,6 +242,47 @@ static void stopping_in_vain(void)
     munmap((void *)rounds, sizeof(*rounds));
 }
 
+static void fork_without_end(void)
+{
+    setpgid(0, 0);
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0;; i++)
+        if (fork() == 0) {
+            if (i % 4 == 0)
+                sleep_forever();
+            _exit(0);
+        }
+}
+
+/* No child escapes a signal to its group by being made at that moment. */
+static void killed_while_forking(void)
+{
+    int escaped = 0;
+    /* All of the group have the pipe's other end: its end is theirs. */
+    for (int i = 0; i < GROUPS; i++) {
+        int alive[2];
+        check_result("pipe", pipe(alive), 0);
+        pid_t leader = fork();
+        if (leader == 0) {
+            close(alive[0]);
+            fork_without_end();
+        }
+        close(alive[1]);
+        setpgid(leader, leader);
+        for (volatile int delay = 10000 + i * 997; delay > 0; delay--)
+            continue;
+        kill(-leader, SIGKILL);
+        waitpid(leader, NULL, 0);
+        struct pollfd end = {.fd = alive[0], .events = POLLIN};
+        if (poll(&end, 1, 1500) != 1) {
+            escaped++;
+            kill(-leader, SIGKILL);
+        }
+        close(alive[0]);
+    }
+    check_result("children that escaped SIGKILL to their group", escaped, 0);
+}
+
 int main(void)
 {
     check_begin("check-signal");
@@ -254,5 +297,6 @@ int main(void)
     check_dies("SIGKILL, blocked", SIGKILL, block_kill, NULL);
     stopping();
     stopping_in_vain();
+    killed_while_forking();
     return check_verdict();
 }

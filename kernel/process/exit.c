@@ -24,7 +24,7 @@ struct process *process_create_first(void (*ended)(int status))
     if (process == NULL)
         return NULL;
     first_ended = ended;
-    int pid = process_enter(process, NULL);
+    int pid = process_enter(process, NULL, 0);
     ASSERT_EQ(pid, 1, "the first process has the first id");
     first_process = process;
     return process;
@@ -37,7 +37,7 @@ struct process *process_create_apart(void (*ended)(int status))
     if (process == NULL)
         return NULL;
     process->ended = ended;
-    if (process_enter(process, NULL) > 0)
+    if (process_enter(process, NULL, 0) > 0)
         return process;
     process_put(process);
     return NULL;

@@ -106,6 +106,7 @@ static void id_tell(struct address_space *space, vaddr_t address, int id)
 int process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
 {
     struct process *parent = current_process();
+    uint32_t signals_sent = __atomic_load_n(&parent->signals_sent, __ATOMIC_RELAXED);
     struct process *child =
         process_make(arguments->share_actions ? signal_actions_share() : signal_actions_copy(parent));
     struct thread *thread = NULL;
@@ -117,7 +118,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
         result =
             (thread = thread_copy(frame, arguments)) != NULL ? thread_join_process(thread, child) : -ENOMEM;
     if (result == 0)
-        result = process_enter(child, parent);
+        result = process_enter(child, parent, signals_sent);
     if (result < 0) {
         process_release_space(child);
         if (thread != NULL)

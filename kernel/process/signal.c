@@ -125,6 +125,9 @@ void signal_send_process(struct process *process, const struct signal_info *info
     struct thread *thread = signal_choose(process, info->signal);
     if (!action_ignores(process, info->signal) || thread == NULL) {
         pending_add(&process->pending, info);
+        /* A clock's signal is for this process alone; and one that is faster than fork must not keep it from ever making a child. */
+        if (info->code == SI_USER || (info->code == SI_KERNEL && info->signal != SIGALRM))
+            process->signals_sent++;
         if (thread != NULL)
             thread_notify(thread);
     }

@@ -41,6 +41,9 @@ static void restart_decide(struct trap_frame *frame, const struct signal_action 
     case RESTART_CALL:
         frame->rax = action == NULL || action->flags & SA_RESTART ? frame->error : (uint64_t)-EINTR;
         break;
+    case RESTART_ALWAYS:
+        frame->rax = frame->error;
+        break;
     case RESTART_UNHANDLED:
         frame->rax = action == NULL ? frame->error : (uint64_t)-EINTR;
         break;

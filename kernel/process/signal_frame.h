@@ -20,6 +20,7 @@ int must_check signal_frame_pop(struct trap_frame *frame);
 
 /* What an interrupted system call returns inside the kernel, never to user mode (signal_interrupts): when it is to be made again. The program sees EINTR else. Linux's names and numbers beside them. */
 #define RESTART_CALL      512 /* ERESTARTSYS: unless a handler without SA_RESTART ran */
+#define RESTART_ALWAYS    513 /* ERESTARTNOINTR: whatever ran */
 #define RESTART_UNHANDLED 514 /* ERESTARTNOHAND: when no handler ran, so after a stop only */
 #define RESTART_TIMED     516 /* ERESTART_RESTARTBLOCK: the same, as restart_syscall (syscalls/restart.h) */
 
