@@ -177,6 +177,29 @@ static void block_and_receive(const void *unused)
     sigprocmask(SIG_UNBLOCK, &set, NULL); /* dies here */
 }
 
+/* What is pending when its signal becomes ignored does not come when it is unblocked and has its default action again. */
+static void ignore_what_is_pending(const void *unused)
+{
+    (void)unused;
+    static const int signals[] = {SIGUSR1, SIGCHLD};
+    sigset_t set, pending;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        sigemptyset(&set);
+        sigaddset(&set, signals[i]);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        check_result("kill", kill(getpid(), signals[i]), 0);
+        check_result("raise", raise(signals[i]), 0);
+        check_that(sigpending(&pending) == 0 && sigismember(&pending, signals[i]) == 1,
+                   "the blocked signal %d is not pending", signals[i]);
+        signal(signals[i],
+               signals[i] == SIGCHLD ? SIG_DFL : SIG_IGN); /* SIGCHLD's default action is the same */
+        check_that(sigpending(&pending) == 0 && sigismember(&pending, signals[i]) == 0,
+                   "the ignored signal %d is still pending", signals[i]);
+        signal(signals[i], SIG_DFL);
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+    }
+}
+
 static void block_kill(const void *unused)
 {
     (void)unused;
@@ -294,6 +317,7 @@ int main(void)
     check_dies("a fault whose signal is ignored", SIGSEGV, ignoring_a_fault, NULL);
     check_dies("a fault whose signal is blocked", SIGSEGV, blocking_a_fault, NULL);
     check_dies("unblocking what is pending", SIGUSR1, block_and_receive, NULL);
+    check_survives("ignoring what is pending", ignore_what_is_pending, NULL);
     check_dies("SIGKILL, blocked", SIGKILL, block_kill, NULL);
     stopping();
     stopping_in_vain();

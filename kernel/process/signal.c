@@ -73,6 +73,19 @@ static bool action_ignores(const struct process *process, int signal)
            (handler == HANDLER_DEFAULT && IGNORED_BY_DEFAULT & SIGNAL_BIT(signal));
 }
 
+void signal_discard_ignored(struct process *process, int signal)
+{
+    struct thread *thread;
+
+    if (!action_ignores(process, signal))
+        return;
+    if (signal == SIGALRM && process->pending.set & SIGNAL_BIT(SIGALRM))
+        interval_timer_taken(process);
+    pending_drop(&process->pending, SIGNAL_BIT(signal));
+    TAILQ_FOREACH (thread, &process->threads, sibling)
+        pending_drop(&thread->signals.pending, SIGNAL_BIT(signal));
+}
+
 /* The thread that a signal to the process is for: the current or the main one if they do not block it, else any that does not. NULL: all block it. Process lock held. */
 static struct thread *signal_choose(struct process *process, int signal)
 {

@@ -51,6 +51,9 @@ struct signal_state {
 void signal_send_process(struct process *process, const struct signal_info *info);
 void signal_send_thread(struct thread *thread, const struct signal_info *info, bool forced);
 
+/* The signal is ignored from here on: what is pending of it is forgotten, blocked or not (POSIX 2.4.3). Nothing happens when it is not ignored. Process lock held. */
+void signal_discard_ignored(struct process *process, int signal);
+
 /* Forget all that is pending; lock held, or nobody else knows it. */
 void signal_pending_clear(struct signal_pending *pending);
 
