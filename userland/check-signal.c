@@ -237,6 +237,49 @@ static void stopping(void)
     }
 }
 
+static volatile int children_heard_of;
+
+static void hear(int signal)
+{
+    (void)signal;
+    children_heard_of++;
+}
+
+static void wait_again(pid_t child, int options)
+{
+    while (waitpid(child, NULL, options) == -1 && errno == EINTR)
+        continue;
+}
+
+static void check_heard(const char *what, int expected)
+{
+    for (int naps = 0; naps < PATIENCE && children_heard_of < expected; naps++)
+        nap();
+    check_result(what, children_heard_of, expected);
+}
+
+/* With SA_NOCLDSTOP the parent hears of the child's end only, but can wait for the rest. */
+static void stopping_silently(void)
+{
+    for (int silent = 0; silent < 2; silent++) {
+        struct sigaction action = {.sa_handler = hear, .sa_flags = silent ? SA_NOCLDSTOP : 0};
+        sigaction(SIGCHLD, &action, NULL);
+        children_heard_of = 0;
+        pid_t child = fork();
+        if (child == 0)
+            sleep_forever();
+        kill(child, SIGSTOP);
+        wait_again(child, WUNTRACED);
+        kill(child, SIGCONT);
+        wait_again(child, WCONTINUED);
+        check_heard("SIGCHLD of a stop and of going on", silent ? 0 : 2);
+        kill(child, SIGKILL);
+        wait_again(child, 0);
+        check_heard("SIGCHLD of these and of the end", silent ? 1 : 3);
+    }
+    signal(SIGCHLD, SIG_DFL);
+}
+
 /* SIGCONT comes at any time after a stop signal, also when that has been taken but nothing has stopped yet: the process goes on. */
 static void stopping_in_vain(void)
 {
@@ -320,6 +363,7 @@ int main(void)
     check_survives("ignoring what is pending", ignore_what_is_pending, NULL);
     check_dies("SIGKILL, blocked", SIGKILL, block_kill, NULL);
     stopping();
+    stopping_silently();
     stopping_in_vain();
     killed_while_forking();
     return check_verdict();
