@@ -169,7 +169,10 @@ long sys_ioctl(int descriptor, unsigned command, uint64_t argument)
     else
         result = file_ioctl(file, command, argument);
     file_put(file);
-    return result == -EINTR ? -RESTART_CALL : result;
+    if (result != -EINTR && result != -RESTART_CALL)
+        return result;
+    signal_interrupts();
+    return -RESTART_CALL;
 }
 
 /* --- pipe --- */

@@ -17,10 +17,13 @@
 
 _Static_assert(sizeof(struct buffer_piece) == sizeof(struct iovec), "a piece is an iovec");
 
-/* What a waiting call returns when a signal ended it before anything was moved. */
+/* What a waiting call returns when a signal ended it before anything was moved; or the terminal's to who is in the background, which another thread may have taken. */
 static long restartable(long result)
 {
-    return result == -EINTR ? -RESTART_CALL : result;
+    if (result != -EINTR)
+        return result;
+    signal_interrupts();
+    return -RESTART_CALL;
 }
 
 /* A kind of transfer: at the file's own offset, or at a given position. */

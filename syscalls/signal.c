@@ -36,6 +36,7 @@ long sys_rt_sigaction(int signal, const void __user *new, void __user *old, size
         action = (struct signal_action){wanted.handler, wanted.flags, wanted.restorer,
                                         wanted.mask & ~SIGNALS_UNBLOCKABLE};
         signal_action_set(process, signal, &action);
+        signal_discard_ignored(process, signal);
     }
     spinlock_unlock(&process->lock);
     return user_address(old) != 0 ? copy_to_user(old, &before, sizeof(before)) : 0;

@@ -277,6 +277,39 @@ static void interrupted_calls(void)
     signal(SIGUSR1, SIG_DFL);
 }
 
+static volatile int order[2], ordered;
+
+static void note_order(int signal, siginfo_t *info, void *context)
+{
+    note(signal, info, context);
+    if (ordered < 2)
+        order[ordered++] = signal;
+}
+
+/* A stop ends a sigsuspend, for that moment: what its mask blocked, and the old one does not, comes then, not with the next handler. */
+static void suspended_and_stopped(const void *unused)
+{
+    (void)unused;
+    static const int signals[] = {SIGUSR2, SIGSTOP, SIGCONT, SIGUSR1};
+    sigset_t only_second;
+    install(SIGUSR1, note_order, 0);
+    install(SIGUSR2, note_order, 0);
+    sigemptyset(&only_second);
+    sigaddset(&only_second, SIGUSR2);
+    pid_t suspended = getpid(), sender = fork();
+    if (sender == 0) {
+        for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+            check_nap(20 * MILLISECOND);
+            kill(suspended, signals[i]);
+        }
+        _exit(0);
+    }
+    while (order[0] != SIGUSR1 && order[1] != SIGUSR1)
+        sigsuspend(&only_second);
+    waitpid(sender, NULL, 0);
+    check_that(order[0] == SIGUSR2, "the first handler was that of signal %d", order[0]);
+}
+
 int main(void)
 {
     check_begin("check-handler");
@@ -287,5 +320,6 @@ int main(void)
     check_dies("a stack overflow with a handler on the same stack", SIGSEGV, overflow_without_stack, NULL);
     nothing_is_noticed();
     interrupted_calls();
+    check_survives("sigsuspend and a stop", suspended_and_stopped, NULL);
     return check_verdict();
 }

@@ -1,9 +1,11 @@
 /* Signals without handlers: what each does by default, who can be sent what, ignoring, blocking, stopping
  * and going on. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +15,9 @@
 
 #define SIGNALS    64
 #define KERNEL_SET 8 /* bytes of the kernel's signal set */
+#define PAIRS      120
+#define PATIENCE   400 /* naps */
+#define GROUPS     12
 
 static void nap(void)
 {
@@ -172,6 +177,29 @@ static void block_and_receive(const void *unused)
     sigprocmask(SIG_UNBLOCK, &set, NULL); /* dies here */
 }
 
+/* What is pending when its signal becomes ignored does not come when it is unblocked and has its default action again. */
+static void ignore_what_is_pending(const void *unused)
+{
+    (void)unused;
+    static const int signals[] = {SIGUSR1, SIGCHLD};
+    sigset_t set, pending;
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        sigemptyset(&set);
+        sigaddset(&set, signals[i]);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        check_result("kill", kill(getpid(), signals[i]), 0);
+        check_result("raise", raise(signals[i]), 0);
+        check_that(sigpending(&pending) == 0 && sigismember(&pending, signals[i]) == 1,
+                   "the blocked signal %d is not pending", signals[i]);
+        signal(signals[i],
+               signals[i] == SIGCHLD ? SIG_DFL : SIG_IGN); /* SIGCHLD's default action is the same */
+        check_that(sigpending(&pending) == 0 && sigismember(&pending, signals[i]) == 0,
+                   "the ignored signal %d is still pending", signals[i]);
+        signal(signals[i], SIG_DFL);
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
+    }
+}
+
 static void block_kill(const void *unused)
 {
     (void)unused;
@@ -209,6 +237,118 @@ static void stopping(void)
     }
 }
 
+static volatile int children_heard_of;
+
+static void hear(int signal)
+{
+    (void)signal;
+    children_heard_of++;
+}
+
+static void wait_again(pid_t child, int options)
+{
+    while (waitpid(child, NULL, options) == -1 && errno == EINTR)
+        continue;
+}
+
+static void check_heard(const char *what, int expected)
+{
+    for (int naps = 0; naps < PATIENCE && children_heard_of < expected; naps++)
+        nap();
+    check_result(what, children_heard_of, expected);
+}
+
+/* With SA_NOCLDSTOP the parent hears of the child's end only, but can wait for the rest. */
+static void stopping_silently(void)
+{
+    for (int silent = 0; silent < 2; silent++) {
+        struct sigaction action = {.sa_handler = hear, .sa_flags = silent ? SA_NOCLDSTOP : 0};
+        sigaction(SIGCHLD, &action, NULL);
+        children_heard_of = 0;
+        pid_t child = fork();
+        if (child == 0)
+            sleep_forever();
+        kill(child, SIGSTOP);
+        wait_again(child, WUNTRACED);
+        kill(child, SIGCONT);
+        wait_again(child, WCONTINUED);
+        check_heard("SIGCHLD of a stop and of going on", silent ? 0 : 2);
+        kill(child, SIGKILL);
+        wait_again(child, 0);
+        check_heard("SIGCHLD of these and of the end", silent ? 1 : 3);
+    }
+    signal(SIGCHLD, SIG_DFL);
+}
+
+/* SIGCONT comes at any time after a stop signal, also when that has been taken but nothing has stopped yet: the process goes on. */
+static void stopping_in_vain(void)
+{
+    volatile unsigned long *rounds =
+        mmap(NULL, sizeof(*rounds), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!check_that((void *)rounds != MAP_FAILED, "no shared memory"))
+        return;
+    pid_t child = fork();
+    if (child == 0)
+        for (;;)
+            (*rounds)++;
+    bool goes_on = true;
+    for (int i = 0; i < PAIRS && goes_on; i++) {
+        kill(child, i & 1 ? SIGTSTP : SIGSTOP);
+        for (volatile int delay = i * 12; delay > 0; delay--)
+            continue;
+        kill(child, SIGCONT);
+        unsigned long seen = *rounds;
+        goes_on = false;
+        for (int naps = 0; naps < PATIENCE && !(goes_on = *rounds != seen); naps++)
+            nap();
+        check_that(goes_on, "a process stands still after SIGCONT, pair %d", i);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    munmap((void *)rounds, sizeof(*rounds));
+}
+
+static void fork_without_end(void)
+{
+    setpgid(0, 0);
+    signal(SIGCHLD, SIG_IGN);
+    for (int i = 0;; i++)
+        if (fork() == 0) {
+            if (i % 4 == 0)
+                sleep_forever();
+            _exit(0);
+        }
+}
+
+/* No child escapes a signal to its group by being made at that moment. */
+static void killed_while_forking(void)
+{
+    int escaped = 0;
+    /* All of the group have the pipe's other end: its end is theirs. */
+    for (int i = 0; i < GROUPS; i++) {
+        int alive[2];
+        check_result("pipe", pipe(alive), 0);
+        pid_t leader = fork();
+        if (leader == 0) {
+            close(alive[0]);
+            fork_without_end();
+        }
+        close(alive[1]);
+        setpgid(leader, leader);
+        for (volatile int delay = 10000 + i * 997; delay > 0; delay--)
+            continue;
+        kill(-leader, SIGKILL);
+        waitpid(leader, NULL, 0);
+        struct pollfd end = {.fd = alive[0], .events = POLLIN};
+        if (poll(&end, 1, 1500) != 1) {
+            escaped++;
+            kill(-leader, SIGKILL);
+        }
+        close(alive[0]);
+    }
+    check_result("children that escaped SIGKILL to their group", escaped, 0);
+}
+
 int main(void)
 {
     check_begin("check-signal");
@@ -220,7 +360,11 @@ int main(void)
     check_dies("a fault whose signal is ignored", SIGSEGV, ignoring_a_fault, NULL);
     check_dies("a fault whose signal is blocked", SIGSEGV, blocking_a_fault, NULL);
     check_dies("unblocking what is pending", SIGUSR1, block_and_receive, NULL);
+    check_survives("ignoring what is pending", ignore_what_is_pending, NULL);
     check_dies("SIGKILL, blocked", SIGKILL, block_kill, NULL);
     stopping();
+    stopping_silently();
+    stopping_in_vain();
+    killed_while_forking();
     return check_verdict();
 }

@@ -1,5 +1,6 @@
 /* vfork: the parent sleeps until the child has started another program or has ended, and only then goes
  * on. */
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 
 #define NAP          (30 * 1000000L) /* nanoseconds */
 #define ROUNDS       10
+#define KILL_NAPS    40
 #define STARTED_EXIT 23
 
 static volatile int *stage; /* shared with children, whatever vfork copies */
@@ -83,6 +85,37 @@ static void killed_child(void)
     check_that(WIFSIGNALED(status), "the child ended with %s", check_status_text(status));
 }
 
+/* SIGKILL ends a parent that sleeps until its child is done, and the child, which lives on in its memory, does not notice. */
+static void killed_parent(void)
+{
+    *stage = 0;
+    pid_t parent = fork();
+    if (parent == 0) {
+        if (vfork() == 0) {
+            *stage = getpid();
+            for (;;)
+                pause();
+        }
+        _exit(1);
+    }
+    while (*stage == 0)
+        check_nap(NAP / 10);
+    check_nap(NAP);
+    kill(parent, SIGKILL);
+    int status = -1;
+    pid_t ended = 0;
+    for (int i = 0; i < KILL_NAPS && ended == 0; i++) {
+        check_nap(NAP);
+        ended = waitpid(parent, &status, WNOHANG);
+    }
+    check_that(ended == parent && status == SIGKILL, "SIGKILL of a parent in vfork: waitpid %d, %s", ended,
+               check_status_text(status));
+    check_that(kill(*stage, 0) == 0, "the child of a killed parent is gone");
+    kill(*stage, SIGKILL);
+    if (ended == 0)
+        waitpid(parent, &status, 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "started") == 0)
@@ -96,5 +129,6 @@ int main(int argc, char **argv)
     until_exec();
     until_exit_after_failed_exec();
     killed_child();
+    killed_parent();
     return check_verdict();
 }

@@ -24,7 +24,7 @@ struct process *process_create_first(void (*ended)(int status))
     if (process == NULL)
         return NULL;
     first_ended = ended;
-    int pid = process_enter(process, NULL);
+    int pid = process_enter(process, NULL, 0);
     ASSERT_EQ(pid, 1, "the first process has the first id");
     first_process = process;
     return process;
@@ -37,7 +37,7 @@ struct process *process_create_apart(void (*ended)(int status))
     if (process == NULL)
         return NULL;
     process->ended = ended;
-    if (process_enter(process, NULL) > 0)
+    if (process_enter(process, NULL, 0) > 0)
         return process;
     process_put(process);
     return NULL;
@@ -64,6 +64,14 @@ static bool ignores_child(struct process *parent, const struct process *child)
     return ignores;
 }
 
+static bool hears_of_stops(struct process *parent)
+{
+    spinlock_lock(&parent->lock);
+    struct signal_action action = signal_action_get(parent, SIGCHLD);
+    spinlock_unlock(&parent->lock);
+    return !(action.flags & SA_NOCLDSTOP);
+}
+
 void process_notify_parent_locked(struct process *process, int code, int status)
 {
     struct process *parent = process->parent;
@@ -73,6 +81,8 @@ void process_notify_parent_locked(struct process *process, int code, int status)
         return;
     if (process->zombie)
         info.signal = process->exit_signal;
+    else if (!hears_of_stops(parent))
+        info.signal = 0;
     if (info.signal != 0)
         signal_send_process(parent, &info);
     wait_queue_wake_all(&parent->child_events);

@@ -84,7 +84,7 @@ static void thread_drop(struct thread *thread)
     thread_free(thread);
 }
 
-/* Only the parent's end makes this return before the child has a program of its own or has ended. */
+/* Only the parent's end, or SIGKILL to it, makes this return before the child has a program of its own or has ended. */
 static void vfork_wait(struct process *child)
 {
     spinlock_lock(&child->lock);
@@ -107,6 +107,7 @@ static void id_tell(struct address_space *space, vaddr_t address, int id)
 int process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
 {
     struct process *parent = current_process();
+    uint32_t signals_sent = __atomic_load_n(&parent->signals_sent, __ATOMIC_RELAXED);
     struct process *child =
         process_make(arguments->share_actions ? signal_actions_share() : signal_actions_copy(parent));
     struct thread *thread = NULL;
@@ -118,7 +119,7 @@ int process_fork(const struct trap_frame *frame, const struct process_fork_argum
         result =
             (thread = thread_copy(frame, child, arguments)) != NULL ? thread_join_process(thread) : -ENOMEM;
     if (result == 0)
-        result = process_enter(child, parent);
+        result = process_enter(child, parent, signals_sent);
     if (result < 0) {
         process_release_space(child);
         if (thread != NULL)

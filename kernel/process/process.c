@@ -11,7 +11,7 @@
 #include "kernel/memory/address_space.h"
 #include "kernel/memory/heap.h"
 #include "kernel/process/process_internal.h"
-#include "kernel/process/signal_actions.h"
+#include "kernel/process/signal_frame.h"
 
 #define PID_MAX     32768
 #define PID_BUCKETS 256
@@ -127,9 +127,15 @@ struct process *process_make(struct signal_actions *actions)
     return process;
 }
 
-int process_enter(struct process *process, struct process *parent)
+int process_enter(struct process *process, struct process *parent, uint32_t signals_sent)
 {
     spinlock_lock(&process_tree_lock);
+    /* Who sends to a group holds the lock until all have it. */
+    if (parent != NULL && __atomic_load_n(&parent->signals_sent, __ATOMIC_RELAXED) != signals_sent) {
+        spinlock_unlock(&process_tree_lock);
+        signal_interrupts();
+        return -RESTART_ALWAYS;
+    }
     if (count >= PROCESS_MAX) {
         spinlock_unlock(&process_tree_lock);
         return -EAGAIN;

@@ -47,9 +47,12 @@ struct process {
     struct thread *exec_thread;     /* all other threads are to end, because this one has a new program */
     struct wait_queue threads_gone; /* the exec thread waits here for them */
     int exit_status;                /* as wait4 reports it: code << 8 | signal */
+    bool
+        stop_taken; /* a stop signal has been taken, and nothing has undone it since: all threads are to stop */
     bool continue_untold;           /* the parent is to hear that the process goes on */
     struct signal_actions *actions; /* counted */
     struct signal_pending pending;  /* to the process as a whole */
+    uint32_t signals_sent;          /* to it by programs and terminals, which may have meant its group */
     struct interval_timer real_timer;
     bool vfork_borrowed; /* the parent sleeps on vfork_done until this process execs or exits */
     struct wait_queue vfork_done;
@@ -86,7 +89,7 @@ struct process_fork_arguments {
     bool default_actions;    /* signals that the parent handles have their default action in the child */
     int exit_signal;         /* 0: none */
 };
-/* The child's pid, or -ENOMEM, -EAGAIN. */
+/* The child's pid, or -ENOMEM, -EAGAIN, -RESTART_ALWAYS. */
 int must_check process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments);
 
 /* The first process: pid 1, no memory yet; process_exec_first() gives it a program. Its end is reported to `ended`. NULL: no memory. */

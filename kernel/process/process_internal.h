@@ -10,8 +10,9 @@ extern struct process *first_process;
 /* An empty process with one reference, in no tree, which takes the reference to the actions over. NULL: no memory. */
 must_check struct process *process_make(struct signal_actions *actions);
 
-/* Give it a pid and a place below `parent` (NULL: it is the first, or apart). The pid, or -EAGAIN. */
-int must_check process_enter(struct process *process, struct process *parent);
+/* Give it a pid and a place below `parent` (NULL: it is the first, or apart). The pid, or -EAGAIN; -RESTART_ALWAYS when the parent was sent a signal since `signals_sent` was read: it may have been for the
+ * group, and the child, which is not in it yet, would be without. */
+int must_check process_enter(struct process *process, struct process *parent, uint32_t signals_sent);
 
 /* The thread, which nobody knows yet, is one of the process's, which thread_free() gives back. */
 void thread_set_process(struct thread *thread, struct process *process);

@@ -110,7 +110,7 @@ static void switch_away(struct cpu *cpu, uint64_t now)
     cpu_set_kernel_stack(to->kernel_stack_top);
     space_activate(to->space);
     user_state_switch(from, to);
-    if (signal_is_pending(to))
+    if (to->interrupted || signal_is_pending(to))
         cpu_work_add(cpu, CPU_WORK_SIGNAL);
     else
         cpu_work_done(CPU_WORK_SIGNAL);
@@ -171,7 +171,7 @@ static void stop_running(struct cpu *cpu)
 static bool sleep_refused(struct thread *self)
 {
     return (self->sleep == SLEEP_INTERRUPTIBLE && signal_is_pending(self)) ||
-           (self->sleep == SLEEP_KILLABLE && thread_must_end(self));
+           (self->sleep == SLEEP_KILLABLE && signal_kills(self));
 }
 
 void thread_block(struct spinlock *held)
@@ -291,7 +291,7 @@ void thread_wake(struct thread *thread)
 void thread_notify(struct thread *thread)
 {
     if (thread == thread_current()) { /* it runs, and here */
-        cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+        signal_interrupts();
         return;
     }
     struct run_queue *queue = queue_lock_of(thread);

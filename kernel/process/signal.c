@@ -73,6 +73,19 @@ static bool action_ignores(const struct process *process, int signal)
            (handler == HANDLER_DEFAULT && IGNORED_BY_DEFAULT & SIGNAL_BIT(signal));
 }
 
+void signal_discard_ignored(struct process *process, int signal)
+{
+    struct thread *thread;
+
+    if (!action_ignores(process, signal))
+        return;
+    if (signal == SIGALRM && process->pending.set & SIGNAL_BIT(SIGALRM))
+        interval_timer_taken(process);
+    pending_drop(&process->pending, SIGNAL_BIT(signal));
+    TAILQ_FOREACH (thread, &process->threads, sibling)
+        pending_drop(&thread->signals.pending, SIGNAL_BIT(signal));
+}
+
 /* The thread that a signal to the process is for: the current or the main one if they do not block it, else any that does not. NULL: all block it. Process lock held. */
 static struct thread *signal_choose(struct process *process, int signal)
 {
@@ -109,6 +122,7 @@ static void stop_or_continue(struct process *process, int signal)
         pending_drop(&process->pending, STOPS);
         TAILQ_FOREACH (thread, &process->threads, sibling)
             pending_drop(&thread->signals.pending, STOPS);
+        process->stop_taken = false;
         if (process->stopped) {
             process->stopped = false;
             process->continued = process->continue_untold = signal == SIGCONT;
@@ -124,6 +138,9 @@ void signal_send_process(struct process *process, const struct signal_info *info
     struct thread *thread = signal_choose(process, info->signal);
     if (!action_ignores(process, info->signal) || thread == NULL) {
         pending_add(&process->pending, info);
+        /* A clock's signal is for this process alone; and one that is faster than fork must not keep it from ever making a child. */
+        if (info->code == SI_USER || (info->code == SI_KERNEL && info->signal != SIGALRM))
+            process->signals_sent++;
         if (thread != NULL)
             thread_notify(thread);
     }
@@ -173,14 +190,21 @@ static struct signal_info signal_take(struct thread *thread)
     return info;
 }
 
-/* The whole process stops: this thread, and the others when they look. */
+/* The whole process stops: this thread, and the others when they look; unless SIGCONT came after the signal was taken, or the process ends. */
 static void process_stop(struct process *process, int signal)
 {
     struct thread *thread;
 
     spinlock_lock(&process_tree_lock);
     spinlock_lock(&process->lock);
-    process->stopped = !process->exiting;
+    bool stops = process->stop_taken && !process->exiting;
+    process->stop_taken = false;
+    if (!stops) {
+        spinlock_unlock(&process->lock);
+        spinlock_unlock(&process_tree_lock);
+        return;
+    }
+    process->stopped = true;
     process->stop_signal = signal;
     TAILQ_FOREACH (thread, &process->threads, sibling)
         if (thread != thread_current())
@@ -223,12 +247,19 @@ static void default_action(struct process *process, const struct signal_info *in
         process_exit(PROCESS_KILLED(info->signal));
 }
 
-void signal_deliver(struct trap_frame *frame)
+void signal_interrupts(void)
+{
+    /* The thread may sleep before it returns: who switches to it again finds its own mark. */
+    thread_current()->interrupted = true;
+    cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+}
+
+/* Until nothing is pending. */
+static void deliver_pending(struct trap_frame *frame)
 {
     struct thread *thread = thread_current();
     struct process *process = thread->process;
 
-    cpu_work_done(CPU_WORK_SIGNAL);
     for (;;) {
         if (thread_must_end(thread))
             thread_exit(0);
@@ -239,12 +270,14 @@ void signal_deliver(struct trap_frame *frame)
             break;
         spinlock_lock(&process->lock);
         struct signal_info info = signal_take(thread);
-        struct signal_action action = {0};
-        if (info.signal != 0)
-            action = signal_action_take(process, info.signal);
-        spinlock_unlock(&process->lock);
-        if (info.signal == 0)
+        if (info.signal == 0) {
+            spinlock_unlock(&process->lock);
             break;
+        }
+        struct signal_action action = signal_action_take(process, info.signal);
+        if (SIGNAL_BIT(info.signal) & STOPS && action.handler == HANDLER_DEFAULT)
+            process->stop_taken = true;
+        spinlock_unlock(&process->lock);
         if (action.handler == HANDLER_IGNORE)
             continue;
         if (action.handler == HANDLER_DEFAULT) {
@@ -254,7 +287,15 @@ void signal_deliver(struct trap_frame *frame)
         if (signal_frame_push(frame, &info, &action) != 0)
             process_exit(PROCESS_KILLED(SIGSEGV));
     }
-    signal_frame_done(frame);
+}
+
+void signal_deliver(struct trap_frame *frame)
+{
+    thread_current()->interrupted = false;
+    cpu_work_done(CPU_WORK_SIGNAL);
+    do
+        deliver_pending(frame);
+    while (!signal_frame_done(frame));
 }
 
 void signal_block(signal_set mask)

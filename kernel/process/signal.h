@@ -51,6 +51,9 @@ struct signal_state {
 void signal_send_process(struct process *process, const struct signal_info *info);
 void signal_send_thread(struct thread *thread, const struct signal_info *info, bool forced);
 
+/* The signal is ignored from here on: what is pending of it is forgotten, blocked or not (POSIX 2.4.3). Nothing happens when it is not ignored. Process lock held. */
+void signal_discard_ignored(struct process *process, int signal);
+
 /* Forget all that is pending; lock held, or nobody else knows it. */
 void signal_pending_clear(struct signal_pending *pending);
 
@@ -67,6 +70,10 @@ bool signal_kills(const struct thread *thread);
 
 /* A thread has left the process: what waits for the process as a whole is for one of the others. Lock held. */
 void signal_pass_on_locked(struct process *process);
+
+/* The current thread's system call returns because of a signal, with a number that only signal_deliver() may see: it looks, even if another thread takes the signal, or its
+ * sender has not got round to telling this one. */
+void signal_interrupts(void);
 
 /* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
 void signal_deliver(struct trap_frame *frame);

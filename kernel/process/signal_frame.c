@@ -41,6 +41,9 @@ static void restart_decide(struct trap_frame *frame, const struct signal_action 
     case RESTART_CALL:
         frame->rax = action == NULL || action->flags & SA_RESTART ? frame->error : (uint64_t)-EINTR;
         break;
+    case RESTART_ALWAYS:
+        frame->rax = frame->error;
+        break;
     case RESTART_UNHANDLED:
         frame->rax = action == NULL ? frame->error : (uint64_t)-EINTR;
         break;
@@ -153,9 +156,10 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
         return -EFAULT;
 
     thread->signals.restore_mask = false;
-    thread->signals.blocked |= action->mask;
+    signal_set blocked = thread->signals.blocked | action->mask;
     if (!(action->flags & SA_NODEFER))
-        thread->signals.blocked |= SIGNAL_BIT(info->signal);
+        blocked |= SIGNAL_BIT(info->signal);
+    signal_block(blocked);
     frame->rip = action->handler;
     frame->rsp = at;
     frame->rdi = (uint64_t)info->signal;
@@ -167,15 +171,16 @@ int signal_frame_push(struct trap_frame *frame, const struct signal_info *info,
     return 0;
 }
 
-void signal_frame_done(struct trap_frame *frame)
+bool signal_frame_done(struct trap_frame *frame)
 {
     struct thread *thread = thread_current();
 
     restart_decide(frame, NULL);
-    if (thread->signals.restore_mask) {
-        thread->signals.restore_mask = false;
-        thread->signals.blocked = thread->signals.saved_mask;
-    }
+    if (!thread->signals.restore_mask)
+        return true;
+    thread->signals.restore_mask = false;
+    signal_block(thread->signals.saved_mask);
+    return !signal_is_pending(thread);
 }
 
 int signal_frame_pop(struct trap_frame *frame)

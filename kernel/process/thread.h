@@ -28,7 +28,7 @@ enum thread_state {
 
 enum thread_sleep {
     SLEEP_DEEP,          /* nothing else */
-    SLEEP_KILLABLE,      /* the end of its process */
+    SLEEP_KILLABLE,      /* the end of its process, and SIGKILL (signal_kills) */
     SLEEP_INTERRUPTIBLE, /* any signal that it must act on */
 };
 
@@ -71,6 +71,7 @@ struct thread {
 
     struct thread_files files;
     struct signal_state signals; /* process->lock */
+    bool interrupted; /* its system call returns because of a signal: signal_deliver() decides what */
     struct thread_restart restart;
     uint64_t clear_child_tid; /* user address: zeroed and woken at exit, 0: none */
     uint64_t robust_list;     /* user address */

@@ -92,7 +92,10 @@ void wait_sleep(struct spinlock *lock, uint64_t deadline, enum thread_sleep slee
 
 bool wait_interrupted(void)
 {
-    return signal_is_pending(thread_current());
+    if (!signal_is_pending(thread_current()))
+        return false;
+    signal_interrupts();
+    return true;
 }
 
 bool wait_deadline_passed(uint64_t deadline)

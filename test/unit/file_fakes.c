@@ -235,6 +235,10 @@ void wait_end(struct wait_queue *queue, struct wait_entry *entry)
     entry->queued = false;
 }
 
+void signal_interrupts(void)
+{
+}
+
 bool wait_interrupted(void)
 {
     return fake_interrupted;
