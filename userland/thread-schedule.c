@@ -23,6 +23,7 @@
 #define NAPS        40
 #define LATENCY     (500 * INT64_C(1000)) /* where instructions are counted, those of other CPUs count too */
 #define HOGS_MOST   8
+#define ALONE       (400 * MILLISECOND)
 #define PATIENCE    (20 * SECOND) /* with a busy host */
 
 static volatile uint64_t *counts; /* a cache line each */
@@ -281,6 +282,47 @@ static void starves(void)
                "nice 19 beside two of nice 0 waits for %ld ms", longest / MILLISECOND);
 }
 
+/* --- who comes late --- */
+
+static int64_t clock_of(clockid_t clock)
+{
+    struct timespec time = {0};
+    if (clock_gettime(clock, &time) != 0)
+        return -1;
+    return time.tv_sec * SECOND + time.tv_nsec;
+}
+
+static int64_t time_of(pid_t process)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(process, &clock) == 0 ? clock_of(clock) : -1;
+}
+
+/* One has computed alone for long when a second comes, who is new or has slept: from then on they share, and nobody makes up for what was. */
+static void comes_late(bool new)
+{
+    pid_t both[2] = {hog(0, true), 0};
+    if (!new && (both[1] = fork()) == 0) {
+        pin(0);
+        nap(ALONE);
+        for (;;)
+            continue;
+    }
+    nap(ALONE + 20 * MILLISECOND);
+    if (new)
+        both[1] = hog(0, true);
+    nap(20 * MILLISECOND);
+    int64_t first = time_of(both[0]), second = time_of(both[1]);
+    check_nap(ALONE / 2);
+    first = time_of(both[0]) - first;
+    second = time_of(both[1]) - second;
+    hogs_end(both, 2);
+    check_that(check_time_is_hosts ||
+                   (first * 10 > (first + second) * 3 && second * 10 > (first + second) * 3),
+               "beside one that %s, who has computed alone gets %ld of %ld ms", new ? "is new" : "has slept",
+               first / MILLISECOND, (first + second) / MILLISECOND);
+}
+
 /* --- where they run --- */
 
 /* Which CPUs the workers that say so in `counts` are on. */
@@ -339,14 +381,6 @@ static void *spinning(void *argument)
     return argument;
 }
 
-static int64_t clock_of(clockid_t clock)
-{
-    struct timespec time = {0};
-    if (clock_gettime(clock, &time) != 0)
-        return -1;
-    return time.tv_sec * SECOND + time.tv_nsec;
-}
-
 static void times(void)
 {
     struct rusage usage;
@@ -392,6 +426,8 @@ int main(void)
         wakes(4);
         wakes(8);
         starves();
+        comes_late(true);
+        comes_late(false);
         spreads();
     }
     return check_verdict();
