@@ -24,6 +24,7 @@
 #define LATENCY     (500 * INT64_C(1000)) /* where instructions are counted, those of other CPUs count too */
 #define HOGS_MOST   8
 #define ALONE       (400 * MILLISECOND)
+#define SENDS       1000
 #define PATIENCE    (20 * SECOND) /* with a busy host */
 
 static volatile uint64_t *counts; /* a cache line each */
@@ -370,6 +371,49 @@ static void spreads(void)
     hogs_end(workers, count);
 }
 
+/* Two send a third one about, while it gives way all the time: it is always in one place, and in the end where it was sent last. */
+static void sent_about(void)
+{
+    int count = cpu_count();
+    pid_t senders[2];
+    pid_t child = fork();
+    if (child == 0)
+        for (;;) {
+            sched_yield();
+            syscall(SYS_getcpu, &counts[0], NULL, NULL);
+        }
+    for (int i = 0; i < 2; i++)
+        if ((senders[i] = fork()) == 0) {
+            for (int step = 0; step < SENDS; step++) {
+                cpu_set_t one;
+                CPU_ZERO(&one);
+                CPU_SET((step * (i + 1) + i) % count, &one);
+                if (sched_setaffinity(child, sizeof(one), &one) != 0)
+                    _exit(1);
+                if (step % 16 == 0)
+                    sched_yield();
+            }
+            _exit(0);
+        }
+    for (int i = 0; i < 2; i++) {
+        int status = -1;
+        waitpid(senders[i], &status, 0);
+        check_result("a sender's end", status, 0);
+    }
+    for (int cpu = 0; cpu < count; cpu++) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        check_result("one sent about is sent on", sched_setaffinity(child, sizeof(one), &one), 0);
+        int64_t start = now();
+        while ((int)(uint32_t)counts[0] != cpu && now() - start < PATIENCE)
+            nap(MILLISECOND);
+        check_result("where it runs", (long)(uint32_t)counts[0], cpu);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 /* --- what they have run --- */
 
 static volatile bool stop;
@@ -421,6 +465,7 @@ int main(void)
     policies();
     shares();
     times();
+    sent_about();
     if (!check_on_linux) { /* where others run too */
         wakes(1);
         wakes(4);

@@ -139,11 +139,13 @@ void thread_switched(struct thread *from)
     bool dead = from->state == THREAD_DEAD;
     bool homeless = from->state == THREAD_RUNNABLE && !from->queued;
 
+    if (homeless) {
+        thread_place(from, queue, clock_now());
+        return;
+    }
     spinlock_unlock(&queue->lock);
     if (dead)
         thread_free(from);
-    else if (homeless)
-        thread_place(from, NULL, clock_now());
 }
 
 /* This CPU with its queue locked: it stays the caller's, as the kernel is not preempted. */
@@ -246,8 +248,7 @@ void thread_place(struct thread *thread, struct run_queue *locked, uint64_t now)
             break;
         thread->state = THREAD_RUNNABLE; /* from here on nobody else puts it anywhere */
         __atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELEASE);
-        if (locked != NULL)
-            spinlock_unlock(&locked->lock);
+        spinlock_unlock(&locked->lock);
         locked = cpu->run_queue;
         spinlock_lock(&locked->lock);
         catch_up(cpu, now);
@@ -317,8 +318,13 @@ void thread_notify(struct thread *thread)
 
 void thread_start(struct thread *thread)
 {
+    /* Its id is known already: others may set its affinity. */
+    struct run_queue *queue = queue_lock_of(thread);
+    uint64_t now = clock_now();
+
+    catch_up(thread->cpu, now);
     thread->virtual_time = 0;
-    thread_place(thread, NULL, clock_now());
+    thread_place(thread, queue, now);
 }
 
 void scheduler_reschedule(void)
