@@ -371,6 +371,37 @@ static void spreads(void)
     hogs_end(workers, count);
 }
 
+/* Four that may use two of the CPUs share these, whatever the others do or do not. */
+static void spreads_on_two(void)
+{
+    pid_t workers[4];
+    int64_t used[4], least = INT64_MAX, most = 0;
+    cpu_set_t two;
+    if (cpu_count() < 3)
+        return;
+    for (int i = 0; i < 4; i++)
+        workers[i] = hog(0, true);
+    nap(50 * MILLISECOND);
+    CPU_ZERO(&two);
+    CPU_SET(0, &two);
+    CPU_SET(1, &two);
+    for (int i = 0; i < 4; i++)
+        sched_setaffinity(workers[i], sizeof(two), &two);
+    nap(300 * MILLISECOND);
+    for (int i = 0; i < 4; i++)
+        used[i] = time_of(workers[i]);
+    check_nap(500 * MILLISECOND);
+    for (int i = 0; i < 4; i++) {
+        used[i] = time_of(workers[i]) - used[i];
+        least = used[i] < least ? used[i] : least;
+        most = used[i] > most ? used[i] : most;
+    }
+    hogs_end(workers, 4);
+    check_that(check_time_is_hosts || most * 10 < least * 15,
+               "four on two of the CPUs have run between %ld and %ld ms", least / MILLISECOND,
+               most / MILLISECOND);
+}
+
 /* Two send a third one about, while it gives way all the time: it is always in one place, and in the end where it was sent last. */
 static void sent_about(void)
 {
@@ -474,6 +505,7 @@ int main(void)
         comes_late(true);
         comes_late(false);
         spreads();
+        spreads_on_two();
     }
     return check_verdict();
 }
