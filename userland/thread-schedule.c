@@ -23,6 +23,7 @@
 #define NAPS        40
 #define LATENCY     (500 * INT64_C(1000)) /* where instructions are counted, those of other CPUs count too */
 #define HOGS_MOST   8
+#define ALONE       (400 * MILLISECOND)
 #define PATIENCE    (20 * SECOND) /* with a busy host */
 
 static volatile uint64_t *counts; /* a cache line each */
@@ -281,6 +282,47 @@ static void starves(void)
                "nice 19 beside two of nice 0 waits for %ld ms", longest / MILLISECOND);
 }
 
+/* --- who comes late --- */
+
+static int64_t clock_of(clockid_t clock)
+{
+    struct timespec time = {0};
+    if (clock_gettime(clock, &time) != 0)
+        return -1;
+    return time.tv_sec * SECOND + time.tv_nsec;
+}
+
+static int64_t time_of(pid_t process)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(process, &clock) == 0 ? clock_of(clock) : -1;
+}
+
+/* One has computed alone for long when a second comes, who is new or has slept: from then on they share, and nobody makes up for what was. */
+static void comes_late(bool new)
+{
+    pid_t both[2] = {hog(0, true), 0};
+    if (!new && (both[1] = fork()) == 0) {
+        pin(0);
+        nap(ALONE);
+        for (;;)
+            continue;
+    }
+    nap(ALONE + 20 * MILLISECOND);
+    if (new)
+        both[1] = hog(0, true);
+    nap(20 * MILLISECOND);
+    int64_t first = time_of(both[0]), second = time_of(both[1]);
+    check_nap(ALONE / 2);
+    first = time_of(both[0]) - first;
+    second = time_of(both[1]) - second;
+    hogs_end(both, 2);
+    check_that(check_time_is_hosts ||
+                   (first * 10 > (first + second) * 3 && second * 10 > (first + second) * 3),
+               "beside one that %s, who has computed alone gets %ld of %ld ms", new ? "is new" : "has slept",
+               first / MILLISECOND, (first + second) / MILLISECOND);
+}
+
 /* --- where they run --- */
 
 /* Which CPUs the workers that say so in `counts` are on. */
@@ -328,6 +370,81 @@ static void spreads(void)
     hogs_end(workers, count);
 }
 
+/* Four that may use two of the CPUs share these, whatever the others do or do not. */
+static void spreads_on_two(void)
+{
+    pid_t workers[4];
+    int64_t used[4], least = INT64_MAX, most = 0;
+    cpu_set_t two;
+    if (cpu_count() < 3)
+        return;
+    for (int i = 0; i < 4; i++)
+        workers[i] = hog(0, true);
+    nap(50 * MILLISECOND);
+    CPU_ZERO(&two);
+    CPU_SET(0, &two);
+    CPU_SET(1, &two);
+    for (int i = 0; i < 4; i++)
+        sched_setaffinity(workers[i], sizeof(two), &two);
+    nap(300 * MILLISECOND);
+    for (int i = 0; i < 4; i++)
+        used[i] = time_of(workers[i]);
+    check_nap(500 * MILLISECOND);
+    for (int i = 0; i < 4; i++) {
+        used[i] = time_of(workers[i]) - used[i];
+        least = used[i] < least ? used[i] : least;
+        most = used[i] > most ? used[i] : most;
+    }
+    hogs_end(workers, 4);
+    check_that(check_time_is_hosts || most * 10 < least * 15,
+               "four on two of the CPUs have run between %ld and %ld ms", least / MILLISECOND,
+               most / MILLISECOND);
+}
+
+/* Two send a third one about, while it gives way all the time: it is always in one place, and in the end where it was sent last. */
+static void sent_about(void)
+{
+    int count = cpu_count();
+    int sends = check_time_is_hosts ? 3000 : 100; /* taking turns, processors answer each other late */
+    pid_t senders[2];
+    pid_t child = fork();
+    if (child == 0)
+        for (;;) {
+            sched_yield();
+            syscall(SYS_getcpu, &counts[0], NULL, NULL);
+        }
+    for (int i = 0; i < 2; i++)
+        if ((senders[i] = fork()) == 0) {
+            for (int step = 0; step < sends; step++) {
+                cpu_set_t one;
+                CPU_ZERO(&one);
+                CPU_SET((step * (i + 1) + i) % count, &one);
+                if (sched_setaffinity(child, sizeof(one), &one) != 0)
+                    _exit(1);
+                if (step % 16 == 0)
+                    sched_yield();
+            }
+            _exit(0);
+        }
+    for (int i = 0; i < 2; i++) {
+        int status = -1;
+        waitpid(senders[i], &status, 0);
+        check_result("a sender's end", status, 0);
+    }
+    for (int cpu = 0; cpu < count; cpu++) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        check_result("one sent about is sent on", sched_setaffinity(child, sizeof(one), &one), 0);
+        int64_t start = now();
+        while ((int)(uint32_t)counts[0] != cpu && now() - start < PATIENCE)
+            nap(MILLISECOND);
+        check_result("where it runs", (long)(uint32_t)counts[0], cpu);
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 /* --- what they have run --- */
 
 static volatile bool stop;
@@ -337,14 +454,6 @@ static void *spinning(void *argument)
     while (!stop)
         continue;
     return argument;
-}
-
-static int64_t clock_of(clockid_t clock)
-{
-    struct timespec time = {0};
-    if (clock_gettime(clock, &time) != 0)
-        return -1;
-    return time.tv_sec * SECOND + time.tv_nsec;
 }
 
 static void times(void)
@@ -387,12 +496,16 @@ int main(void)
     policies();
     shares();
     times();
+    sent_about();
     if (!check_on_linux) { /* where others run too */
         wakes(1);
         wakes(4);
         wakes(8);
         starves();
+        comes_late(true);
+        comes_late(false);
         spreads();
+        spreads_on_two();
     }
     return check_verdict();
 }

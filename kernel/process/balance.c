@@ -64,18 +64,46 @@ struct cpu *cpu_choose(const struct thread *thread)
     return allowed ? thread->cpu : least_busy(thread);
 }
 
-/* Take a thread of at most this weight that may run on `to` out of the queue of `from`; it belongs to `to` then, and is in no queue. */
-static struct thread *surplus_take(struct cpu *from, struct cpu *to, uint64_t weight_most)
+/* Take a waiting thread out of the queue of `from`, which is locked; it belongs to `to` then, and is in no queue. */
+static void take(struct cpu *from, struct cpu *to, struct thread *thread)
+{
+    struct run_queue *queue = from->run_queue;
+
+    run_queue_take(queue, thread);
+    run_queue_leave(queue, thread);
+    run_queue_detach(queue, thread);
+    __atomic_store_n(&thread->cpu, to, __ATOMIC_RELEASE);
+}
+
+/* One that may run on `to`. NULL: none. */
+static struct thread *take_for(struct cpu *from, struct cpu *to)
 {
     struct run_queue *queue = from->run_queue;
 
     spinlock_lock(&queue->lock);
-    struct thread *thread = run_queue_surplus(queue, to->id, weight_most);
-    if (thread != NULL) {
-        run_queue_take(queue, thread);
-        run_queue_leave(queue, thread);
-        run_queue_detach(queue, thread);
-        __atomic_store_n(&thread->cpu, to, __ATOMIC_RELEASE);
+    struct thread *thread = run_queue_last(queue);
+    while (thread != NULL && !cpu_mask_has(&thread->affinity, to->id))
+        thread = run_queue_before(thread);
+    if (thread != NULL)
+        take(from, to, thread);
+    spinlock_unlock(&queue->lock);
+    return thread;
+}
+
+/* One that may run where less is to do, for the least busy CPU that it may use. Not each may use the least busy of all. NULL: none.
+ * Also when the difference only changes sides: then those that share a CPU change, and all get the same in the long run. */
+static struct thread *take_surplus(struct cpu *from)
+{
+    struct run_queue *queue = from->run_queue;
+
+    spinlock_lock(&queue->lock);
+    struct thread *thread = run_queue_last(queue);
+    for (; thread != NULL; thread = run_queue_before(thread)) {
+        struct cpu *to = least_busy(thread);
+        if (to == from || load_of(to->id) + thread->weight > queue->load)
+            continue;
+        take(from, to, thread);
+        break;
     }
     spinlock_unlock(&queue->lock);
     return thread;
@@ -89,7 +117,7 @@ bool queue_steal(struct cpu *cpu)
         struct cpu *from = cpus[(cpu->id + step) % count];
         if (__atomic_load_n(&from->run_queue->count, __ATOMIC_RELAXED) == 0)
             continue;
-        struct thread *thread = surplus_take(from, cpu, UINT64_MAX);
+        struct thread *thread = take_for(from, cpu);
         if (thread == NULL)
             continue;
         thread_enter(thread);
@@ -109,11 +137,7 @@ void queue_hand_over(struct cpu *cpu, uint64_t now)
     for (uint32_t id = 0; id < count; id++)
         if (load_of(id) < load_of(best))
             best = id;
-    uint64_t mine = load_of(cpu->id), its = load_of(best);
-    if (best == cpu->id || mine <= its)
-        return;
-    /* Also when the difference only changes sides: then those that share a CPU change, and all get the same in the long run. */
-    struct thread *thread = surplus_take(cpu, cpus[best], mine - its);
+    struct thread *thread = best != cpu->id ? take_surplus(cpu) : NULL;
     if (thread != NULL)
         thread_enter(thread);
 }

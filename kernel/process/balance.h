@@ -12,9 +12,8 @@ struct thread;
 /* The CPU to run a thread on that runs and waits nowhere: the one it ran on when that is idle, another idle one, or the least busy that it may use. */
 struct cpu *cpu_choose(const struct thread *thread);
 
-/* Put a thread that runs and waits nowhere, its virtual time relative, into a queue. `locked`: the queue of thread->cpu when that is locked, which is released; else NULL, and then the
- * thread is known to nobody who could wake it, or is runnable. In scheduler.c. */
-void thread_place(struct thread *thread, struct run_queue *locked);
+/* Put a thread that runs and waits nowhere, its virtual time relative, into a queue. `locked`: the queue of thread->cpu, counted up to `now`; it is released. In scheduler.c. */
+void thread_place(struct thread *thread, struct run_queue *locked, uint64_t now);
 
 /* Put it into the queue of thread->cpu, whatever others have to do, unless it may not run there any more. In scheduler.c. */
 void thread_enter(struct thread *thread);

@@ -94,12 +94,12 @@ void run_queue_enter(struct run_queue *queue, struct thread *thread)
     run_queue_insert(queue, thread);
 }
 
-struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t weight_most)
+struct thread *run_queue_last(struct run_queue *queue)
 {
-    struct thread *thread;
+    return RB_MAX(thread_tree, &queue->threads);
+}
 
-    RB_FOREACH_REVERSE(thread, thread_tree, &queue->threads)
-    if (thread->weight <= weight_most && cpu_mask_has(&thread->affinity, id))
-        return thread;
-    return NULL;
+struct thread *run_queue_before(struct thread *thread)
+{
+    return RB_PREV(thread_tree, NULL, thread);
 }

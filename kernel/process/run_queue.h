@@ -51,8 +51,9 @@ static inline void run_queue_detach(const struct run_queue *queue, struct thread
     thread->virtual_time -= queue->least;
 }
 
-/* The waiting thread of at most this weight that may run on CPU `id` and would run last here; NULL: none. */
-struct thread *run_queue_surplus(struct run_queue *queue, uint32_t id, uint64_t weight_most);
+/* The waiting thread that would run last, and the one that runs before another. NULL: none. */
+struct thread *run_queue_last(struct run_queue *queue);
+struct thread *run_queue_before(struct thread *thread);
 
 /* `least` follows the running thread (NULL: idle) and the first one waiting. */
 static inline void run_queue_advance(struct run_queue *queue, const struct thread *running)

@@ -47,12 +47,14 @@ static void user_state_switch(struct thread *from, struct thread *to)
         wrmsr(MSR_KERNEL_GS_BASE, to->gs_base);
 }
 
-/* Count what the running thread has run. Queue locked. */
+/* Count what the running thread has run. Queue locked. Another CPU may have counted already up to a time that it read a moment later. */
 static void account(struct cpu *cpu, uint64_t now)
 {
     struct thread *running = cpu->current;
     uint64_t ran = now - running->time_stamp;
 
+    if ((int64_t)ran <= 0)
+        return;
     running->time_stamp = now;
     if (running == cpu->idle)
         return;
@@ -60,6 +62,14 @@ static void account(struct cpu *cpu, uint64_t now)
     cpu->busy_time += ran;
     cpu->busy_since = now;
     running->virtual_time += run_queue_virtual(running, ran);
+}
+
+/* Bring `least` up to date: a thread that runs alone is never interrupted, and may have run for long since it was counted last. Who came to a stale `least` would
+ * run until it had made up for all that. Queue locked. */
+static void catch_up(struct cpu *cpu, uint64_t now)
+{
+    account(cpu, now);
+    run_queue_advance(cpu->run_queue, cpu->current != cpu->idle ? cpu->current : NULL);
 }
 
 /* The thread to run: `from` itself when it may go on and nobody is before it. Takes it out of the queue, and puts `from` in when it gives way. */
@@ -129,11 +139,13 @@ void thread_switched(struct thread *from)
     bool dead = from->state == THREAD_DEAD;
     bool homeless = from->state == THREAD_RUNNABLE && !from->queued;
 
+    if (homeless) {
+        thread_place(from, queue, clock_now());
+        return;
+    }
     spinlock_unlock(&queue->lock);
     if (dead)
         thread_free(from);
-    else if (homeless)
-        thread_place(from, NULL);
 }
 
 /* This CPU with its queue locked: it stays the caller's, as the kernel is not preempted. */
@@ -162,8 +174,7 @@ static void stop_running(struct cpu *cpu)
 {
     uint64_t now = clock_now();
 
-    account(cpu, now);
-    run_queue_advance(cpu->run_queue, cpu->current);
+    catch_up(cpu, now);
     run_queue_leave(cpu->run_queue, cpu->current);
     switch_away(cpu, now);
 }
@@ -193,18 +204,11 @@ void thread_block(struct spinlock *held)
     stop_running(cpu);
 }
 
-/* Should the CPU's running thread give way to one that has just come to wait? Queue locked. */
-static bool preempts(const struct cpu *cpu, const struct thread *thread, uint64_t now)
+/* Should the CPU's running thread, which has been counted, give way to one that has just come to wait? Queue locked. */
+static bool preempts(const struct cpu *cpu, const struct thread *thread)
 {
-    const struct thread *running = cpu->current;
-    uint64_t ran = now - running->time_stamp;
-    uint64_t virtual_time = running->virtual_time;
-
-    if (running == cpu->idle)
-        return true;
-    if ((int64_t)ran > 0)
-        virtual_time += run_queue_virtual(running, ran);
-    return (int64_t)(virtual_time - thread->virtual_time) > WAKE_ADVANTAGE;
+    return cpu->current == cpu->idle ||
+           (int64_t)(cpu->current->virtual_time - thread->virtual_time) > WAKE_ADVANTAGE;
 }
 
 /* Somebody waits now: the running thread's turn is to end in time, or at once when it has had more than one. This CPU, interrupts off. */
@@ -217,12 +221,11 @@ static void slice_watch(struct cpu *cpu, uint64_t now)
 }
 
 /* Tell the CPU of a thread that came to wait in its queue, which is locked: it runs at once, or a turn is to end in time. */
-static void tell(struct cpu *cpu, struct thread *thread)
+static void tell(struct cpu *cpu, struct thread *thread, uint64_t now)
 {
     bool here = cpu == cpu_current();
-    uint64_t now = clock_now();
 
-    if (preempts(cpu, thread, now)) {
+    if (preempts(cpu, thread)) {
         cpu_work_add(cpu, CPU_WORK_RESCHEDULE);
         if (!here)
             lapic_send(cpu->lapic_id, VECTOR_RESCHEDULE);
@@ -234,7 +237,7 @@ static void tell(struct cpu *cpu, struct thread *thread)
     }
 }
 
-void thread_place(struct thread *thread, struct run_queue *locked)
+void thread_place(struct thread *thread, struct run_queue *locked, uint64_t now)
 {
     struct cpu *cpu;
 
@@ -245,13 +248,13 @@ void thread_place(struct thread *thread, struct run_queue *locked)
             break;
         thread->state = THREAD_RUNNABLE; /* from here on nobody else puts it anywhere */
         __atomic_store_n(&thread->cpu, cpu, __ATOMIC_RELEASE);
-        if (locked != NULL)
-            spinlock_unlock(&locked->lock);
+        spinlock_unlock(&locked->lock);
         locked = cpu->run_queue;
         spinlock_lock(&locked->lock);
+        catch_up(cpu, now);
     } while (!cpu_mask_has(&thread->affinity, cpu->id));
     run_queue_enter(locked, thread);
-    tell(cpu, thread);
+    tell(cpu, thread, now);
     spinlock_unlock(&locked->lock);
 }
 
@@ -260,19 +263,24 @@ void thread_enter(struct thread *thread)
     struct cpu *cpu = thread->cpu;
 
     spinlock_lock(&cpu->run_queue->lock);
+    uint64_t now = clock_now();
+    catch_up(cpu, now);
     if (!cpu_mask_has(&thread->affinity, cpu->id)) {
-        thread_place(thread, cpu->run_queue);
+        thread_place(thread, cpu->run_queue, now);
         return;
     }
     run_queue_enter(cpu->run_queue, thread);
-    tell(cpu, thread);
+    tell(cpu, thread, now);
     spinlock_unlock(&cpu->run_queue->lock);
 }
 
 static void wake_locked(struct run_queue *queue, struct thread *thread)
 {
+    uint64_t now = clock_now();
+
+    catch_up(thread->cpu, now);
     run_queue_detach(queue, thread);
-    thread_place(thread, queue);
+    thread_place(thread, queue, now);
 }
 
 void thread_wake(struct thread *thread)
@@ -310,8 +318,13 @@ void thread_notify(struct thread *thread)
 
 void thread_start(struct thread *thread)
 {
+    /* Its id is known already: others may set its affinity. */
+    struct run_queue *queue = queue_lock_of(thread);
+    uint64_t now = clock_now();
+
+    catch_up(thread->cpu, now);
     thread->virtual_time = 0;
-    thread_place(thread, NULL);
+    thread_place(thread, queue, now);
 }
 
 void scheduler_reschedule(void)
@@ -319,8 +332,7 @@ void scheduler_reschedule(void)
     struct cpu *cpu = queue_lock_here();
     uint64_t now = clock_now();
 
-    account(cpu, now);
-    run_queue_advance(cpu->run_queue, cpu->current != cpu->idle ? cpu->current : NULL);
+    catch_up(cpu, now);
     switch_away(cpu, now);
 }
 
@@ -437,10 +449,12 @@ int thread_set_affinity(struct thread *thread, const struct cpu_mask *affinity)
     thread->affinity = *affinity;
     bool moves = !cpu_mask_has(affinity, cpu->id);
     if (moves && thread->queued) {
+        uint64_t now = clock_now();
+        catch_up(cpu, now);
         run_queue_take(queue, thread);
         run_queue_leave(queue, thread);
         run_queue_detach(queue, thread);
-        thread_place(thread, queue);
+        thread_place(thread, queue, now);
         return 0;
     }
     if (moves && thread->state == THREAD_RUNNING && cpu != cpu_current()) {
@@ -460,7 +474,7 @@ void thread_set_nice(struct thread *thread, int nice)
     uint64_t now = clock_now();
 
     /* What it has run it ran with the weight that it had, and the rest of its turn is one of its new weight. */
-    if (running && now > thread->time_stamp)
+    if (running)
         account(thread->cpu, now);
     if (counted)
         run_queue_leave(queue, thread);

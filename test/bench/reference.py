@@ -29,7 +29,7 @@ OPERATIONS = [
     Operation("yield", "sched_yield, two processes, each", 1929, 1856, 400,
               "ToaruOS 576, Chickadee 780, xv6 1581", 520),
     Operation("pipe-ping-pong", "pipe ping-pong, 1 byte, round trip", 12686, 13313, 2500,
-              "ToaruOS 3144, xv6 11196", 3770),
+              "ToaruOS 3144, xv6 11196", 4500),
     Operation("pipe-64k", "pipe, 64 KiB written and read", 218436, 43161, 22000, limit=19100),
     Operation("fork", "fork, exit, wait: small", 197004, 104739, 35000,
               "ToaruOS 186323, xv6 2018078", 35500),
@@ -46,7 +46,7 @@ OPERATIONS = [
     Operation("clock-call", "clock_gettime, the system call", 478, 461, 150, limit=224),
     Operation("clock-library", "clock_gettime, the library's", 79, 79, 70),
     Operation("thread", "thread, create and join", 119994, 66426, 12000, limit=18000),
-    Operation("futex-ping-pong", "futex ping-pong, two threads", 9493, 9355, 2500, limit=2400),
+    Operation("futex-ping-pong", "futex ping-pong, two threads", 9493, 9355, 2500, limit=3300),
     Operation("open-read-close", "open, read, close a small file", 11064, 7059, 2000, limit=2950),
     Operation("stat", "stat", 6954, 3094, 900, limit=1460),
 ]
