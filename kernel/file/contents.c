@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "kernel/debug/panic.h"
 #include "kernel/file/buffer.h"
 #include "kernel/file/file_page.h"
 #include "kernel/lib/string.h"
@@ -30,22 +31,34 @@ void contents_init(struct contents *contents)
     mutex_init(&contents->pages_mutex, MUTEX_BACKING, "file pages");
 }
 
-static void page_free(struct contents *contents, size_t slot)
+/* Free the first page from *slot on, and leave *slot there; false: there is none. */
+static bool page_free_next(struct contents *contents, uint64_t *slot)
 {
-    if (contents->pages[slot] == NULL)
-        return;
     mutex_lock(&contents->pages_mutex);
-    file_page_free(contents->pages[slot]);
-    contents->pages[slot] = NULL;
-    contents->page_count--;
+    uint64_t end = contents->page_count > 0 ? contents->page_slots : 0;
+    while (*slot < end && contents->pages[*slot] == NULL)
+        ++*slot;
+    bool found = *slot < end;
+    if (found) {
+        file_page_free(contents->pages[*slot]);
+        contents->pages[*slot] = NULL;
+        contents->page_count--;
+    }
     mutex_unlock(&contents->pages_mutex);
-    __atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
+    if (found)
+        __atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
+    return found;
+}
+
+static void pages_free(struct contents *contents, uint64_t slot)
+{
+    while (page_free_next(contents, &slot))
+        ;
 }
 
 void contents_free(struct contents *contents)
 {
-    for (size_t slot = 0; slot < contents->page_slots && contents->page_count > 0; slot++)
-        page_free(contents, slot);
+    pages_free(contents, 0);
     heap_free(contents->pages);
     contents->pages = NULL;
     contents->page_slots = 0;
@@ -67,8 +80,10 @@ const void *contents_span(const struct contents *contents)
     return contents->archive;
 }
 
+/* pages_mutex held: whoever holds `mutex` alone may find the table replaced by a larger one, for a fault in a mapping. */
 static uint8_t *page_at(const struct contents *contents, uint64_t slot)
 {
+    ASSERT(mutex_held(&contents->pages_mutex), "the table of pages is looked at under its mutex");
     return slot < contents->page_slots ? contents->pages[slot] : NULL;
 }
 
@@ -160,13 +175,16 @@ void contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to)
     mutex_unlock(&contents->pages_mutex);
 }
 
-/* How many of the `size` bytes from `position` on can be read in one step, and from where; NULL: zeros. */
-static const uint8_t *span_at(const struct contents *contents, uint64_t position, size_t *size)
+/* How many of the `size` bytes from `position` on can be read in one step, and from where; NULL: zeros. `mutex` held: it keeps the page where it is. */
+static const uint8_t *span_at(struct contents *contents, uint64_t position, size_t *size)
 {
     uint64_t slot = position / PAGE_SIZE, in_page = position % PAGE_SIZE;
-    const uint8_t *page = page_at(contents, slot);
 
-    if (page == NULL && contents->page_count == 0 && position < contents->archive_size) {
+    mutex_lock(&contents->pages_mutex);
+    const uint8_t *page = page_at(contents, slot);
+    bool no_pages = contents->page_count == 0;
+    mutex_unlock(&contents->pages_mutex);
+    if (no_pages && position < contents->archive_size) {
         /* No page anywhere: the archive's bytes in one go. */
         if (*size > contents->archive_size - position)
             *size = contents->archive_size - position;
@@ -242,13 +260,14 @@ long contents_write(struct contents *contents, struct buffer *from, uint64_t *po
 /* Drop what lies behind `size`, so that growing again shows zeros. */
 static void contents_cut(struct contents *contents, uint64_t size)
 {
-    uint8_t *last = page_at(contents, size / PAGE_SIZE);
     size_t in_last = size % PAGE_SIZE;
 
+    mutex_lock(&contents->pages_mutex);
+    uint8_t *last = page_at(contents, size / PAGE_SIZE);
     if (last != NULL && in_last != 0)
         memset(last + in_last, 0, PAGE_SIZE - in_last);
-    for (uint64_t slot = ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE; slot < contents->page_slots; slot++)
-        page_free(contents, slot);
+    mutex_unlock(&contents->pages_mutex);
+    pages_free(contents, ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE);
     if (contents->archive_size > size)
         contents->archive_size = size;
 }

@@ -4,7 +4,7 @@
  * the places written; what is neither a page nor archive is a hole that reads as zero. So an unwritten program is one span of
  * memory, and stays valid while others write to the file.
  *
- * Lock: contents.mutex (MUTEX_NODE), taken inside. Thread context; may sleep. */
+ * Locks: contents.mutex (MUTEX_NODE), and inside it pages_mutex (MUTEX_BACKING), both taken here. Thread context; may sleep. */
 #ifndef KERNEL_FILE_CONTENTS_H
 #define KERNEL_FILE_CONTENTS_H
 
@@ -19,7 +19,7 @@ struct buffer;
 
 struct contents {
     struct mutex mutex;
-    struct mutex pages_mutex; /* which pages there are; inside `mutex`, for a moment only */
+    struct mutex pages_mutex; /* which pages there are, and their table; inside `mutex`, for a moment only */
     uint64_t size;
     const uint8_t *archive; /* bytes [0, archive_size), where no page stands before them */
     uint64_t archive_size;  /* <= size */
