@@ -150,29 +150,40 @@ static uint8_t *page_own(struct contents *contents, uint64_t slot)
     return page;
 }
 
+/* Only pages_mutex is held for a mapping, so the answer is true for as long as that is. */
+static bool page_within(const struct contents *contents, uint64_t slot)
+{
+    return slot * PAGE_SIZE < contents->size;
+}
+
 int contents_page(struct contents *contents, uint64_t slot, bool own,
                   int (*use)(const uint8_t *page, void *context), void *context)
 {
     const uint8_t *page = NULL;
+    int error = -EFAULT;
 
     mutex_lock(&contents->pages_mutex);
-    page = own ? page_make(contents, slot) : page_at(contents, slot);
-    if (!own && page == NULL && (slot + 1) * PAGE_SIZE <= contents->archive_size)
-        page = contents->archive + slot * PAGE_SIZE;
-    int error = own && page == NULL ? -ENOMEM : use(page, context);
+    if (page_within(contents, slot)) {
+        page = own ? page_make(contents, slot) : page_at(contents, slot);
+        if (!own && page == NULL && (slot + 1) * PAGE_SIZE <= contents->archive_size)
+            page = contents->archive + slot * PAGE_SIZE;
+        error = own && page == NULL ? -ENOMEM : use(page, context);
+    }
     mutex_unlock(&contents->pages_mutex);
     return error;
 }
 
-void contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to)
+int contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to)
 {
     mutex_lock(&contents->pages_mutex);
-    const uint8_t *page = page_at(contents, slot);
+    bool within = page_within(contents, slot);
+    const uint8_t *page = within ? page_at(contents, slot) : NULL;
     if (page != NULL)
         memcpy(to, page, PAGE_SIZE);
-    else
+    else if (within)
         page_fill(contents, slot, to);
     mutex_unlock(&contents->pages_mutex);
+    return within ? 0 : -EFAULT;
 }
 
 /* How many of the `size` bytes from `position` on can be read in one step, and from where; NULL: zeros. `mutex` held: it keeps the page where it is. */
@@ -257,19 +268,21 @@ long contents_write(struct contents *contents, struct buffer *from, uint64_t *po
     return (long)done;
 }
 
-/* Drop what lies behind `size`, so that growing again shows zeros. */
+/* End at `size` and drop what lies behind it, so that growing again shows zeros. The end comes first: a fault that looks at it later makes no page behind it, and the page of one that
+ * looked before is freed here. */
 static void contents_cut(struct contents *contents, uint64_t size)
 {
     size_t in_last = size % PAGE_SIZE;
 
     mutex_lock(&contents->pages_mutex);
+    contents->size = size;
+    if (contents->archive_size > size)
+        contents->archive_size = size;
     uint8_t *last = page_at(contents, size / PAGE_SIZE);
     if (last != NULL && in_last != 0)
         memset(last + in_last, 0, PAGE_SIZE - in_last);
     mutex_unlock(&contents->pages_mutex);
     pages_free(contents, ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE);
-    if (contents->archive_size > size)
-        contents->archive_size = size;
 }
 
 int contents_resize(struct contents *contents, uint64_t size)
@@ -279,7 +292,8 @@ int contents_resize(struct contents *contents, uint64_t size)
     mutex_lock(&contents->mutex);
     if (size < contents->size)
         contents_cut(contents, size);
-    contents->size = size;
+    else
+        contents->size = size;
     mutex_unlock(&contents->mutex);
     return 0;
 }

@@ -180,6 +180,39 @@ static void faults_are_told_when_nothing_was_moved(void **state)
     assert_int_equal(contents_read(&contents, &buffer, 0), 5000);
 }
 
+static int page_ignore(const uint8_t *page, void *context)
+{
+    (void)page, (void)context;
+    return 0;
+}
+
+/* First touch of pages 0 and 2 through a shared mapping, and of page 1 through a private one. */
+static void mapping_faults(const struct mutex *mutex)
+{
+    uint8_t page[4096];
+
+    if (mutex != &contents.pages_mutex)
+        return;
+    for (uint64_t slot = 0; slot <= 2; slot += 2) {
+        int error = contents_page(&contents, slot, true, page_ignore, NULL);
+        assert_int_equal(error, slot * 4096 < contents.size ? 0 : -EFAULT);
+    }
+    int error = contents_copy_page(&contents, 1, page);
+    assert_int_equal(error, 4096 < contents.size ? 0 : -EFAULT);
+}
+
+static void faults_leave_no_page_behind_a_new_end(void **state)
+{
+    (void)state;
+    fake_other_cpu = mapping_faults;
+    assert_int_equal(contents_resize(&contents, 100), 0);
+    fake_other_cpu = NULL;
+    assert_int_equal(contents.page_count, 1);
+    assert_int_equal(contents_resize(&contents, ARCHIVE_SIZE), 0);
+    memset(model + 100, 0, ARCHIVE_SIZE - 100);
+    compare(0, ARCHIVE_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +221,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(exhausted_memory_keeps_what_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(written_files_have_a_limit_together, setup, teardown),
         cmocka_unit_test_setup_teardown(faults_are_told_when_nothing_was_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(faults_leave_no_page_behind_a_new_end, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,8 +139,22 @@ void mutex_init(struct mutex *mutex, enum mutex_rank rank, const char *name)
     *mutex = (struct mutex){.rank = rank, .name = name};
 }
 
+void (*fake_other_cpu)(const struct mutex *mutex);
+
+static void other_cpu(const struct mutex *mutex)
+{
+    void (*step)(const struct mutex *mutex) = fake_other_cpu;
+
+    if (step == NULL)
+        return;
+    fake_other_cpu = NULL;
+    step(mutex);
+    fake_other_cpu = step;
+}
+
 void mutex_lock(struct mutex *mutex)
 {
+    other_cpu(mutex);
     REQUIRE(mutex->rank != 0, "mutex was initialised");
     REQUIRE(mutex->state == MUTEX_FREE, "%s is free", mutex->name);
     REQUIRE(spinlocks_held == 0, "%s taken under no spinlock", mutex->name);
@@ -154,6 +168,7 @@ void mutex_unlock(struct mutex *mutex)
     REQUIRE(mutex->state != MUTEX_FREE, "%s is held", mutex->name);
     mutex->state = MUTEX_FREE;
     mutex_ranks_held &= ~(UINT64_C(1) << mutex->rank);
+    other_cpu(mutex);
 }
 
 bool mutex_held(const struct mutex *mutex)
