@@ -285,12 +285,13 @@ static void contents_cut(struct contents *contents, uint64_t size)
     pages_free(contents, ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE);
 }
 
-int contents_resize(struct contents *contents, uint64_t size)
+int contents_resize(struct contents *contents, uint64_t size, bool *shrank)
 {
     if (size > CONTENTS_SIZE_MAX)
         return -EFBIG;
     mutex_lock(&contents->mutex);
-    if (size < contents->size)
+    *shrank = size < contents->size;
+    if (*shrank)
         contents_cut(contents, size);
     else
         contents->size = size;

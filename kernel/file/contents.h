@@ -51,8 +51,8 @@ int must_check contents_page(struct contents *contents, uint64_t slot, bool own,
 /* Copy page `slot` as a read would see it, zeros where there is nothing: 0, or -EFAULT when it lies beyond the end. */
 int must_check contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to);
 
-/* Cut or extend (with zeros): 0 or -EFBIG. */
-int must_check contents_resize(struct contents *contents, uint64_t size);
+/* Cut or extend (with zeros): 0 or -EFBIG. `shrank`: whether it was a cut, which the size before, read outside, cannot tell. */
+int must_check contents_resize(struct contents *contents, uint64_t size, bool *shrank);
 
 /* Give all pages back; nobody else uses it any more. */
 void contents_free(struct contents *contents);
