@@ -144,11 +144,9 @@ void (*fake_other_cpu)(const struct mutex *mutex);
 static void other_cpu(const struct mutex *mutex)
 {
     void (*step)(const struct mutex *mutex) = fake_other_cpu;
-
-    if (step == NULL)
-        return;
     fake_other_cpu = NULL;
-    step(mutex);
+    if (step != NULL)
+        step(mutex);
     fake_other_cpu = step;
 }
 
