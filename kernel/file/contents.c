@@ -3,6 +3,7 @@
 
 #include <asm/errno.h>
 
+#include "kernel/debug/panic.h"
 #include "kernel/file/buffer.h"
 #include "kernel/file/file_page.h"
 #include "kernel/lib/string.h"
@@ -31,22 +32,34 @@ void contents_init(struct contents *contents)
     mutex_init(&contents->pages_mutex, MUTEX_BACKING, "file pages");
 }
 
-static void page_free(struct contents *contents, size_t slot)
+/* Free the first page from *slot on, and leave *slot there; false: there is none. */
+static bool page_free_next(struct contents *contents, uint64_t *slot)
 {
-    if (contents->pages[slot] == NULL)
-        return;
     mutex_lock(&contents->pages_mutex);
-    file_page_free(contents->pages[slot]);
-    contents->pages[slot] = NULL;
-    contents->page_count--;
+    uint64_t end = contents->page_count > 0 ? contents->page_slots : 0;
+    while (*slot < end && contents->pages[*slot] == NULL)
+        ++*slot;
+    bool found = *slot < end;
+    if (found) {
+        file_page_free(contents->pages[*slot]);
+        contents->pages[*slot] = NULL;
+        contents->page_count--;
+    }
     mutex_unlock(&contents->pages_mutex);
-    __atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
+    if (found)
+        __atomic_fetch_sub(&pages_used, 1, __ATOMIC_RELAXED);
+    return found;
+}
+
+static void pages_free(struct contents *contents, uint64_t slot)
+{
+    while (page_free_next(contents, &slot))
+        ;
 }
 
 void contents_free(struct contents *contents)
 {
-    for (size_t slot = 0; slot < contents->page_slots && contents->page_count > 0; slot++)
-        page_free(contents, slot);
+    pages_free(contents, 0);
     heap_free(contents->pages);
     contents->pages = NULL;
     contents->page_slots = 0;
@@ -68,8 +81,10 @@ const void *contents_span(const struct contents *contents)
     return contents->archive;
 }
 
+/* pages_mutex held: whoever holds `mutex` alone may find the table replaced by a larger one, for a fault in a mapping. */
 static uint8_t *page_at(const struct contents *contents, uint64_t slot)
 {
+    ASSERT(mutex_held(&contents->pages_mutex), "the table of pages is looked at under its mutex");
     return slot < contents->page_slots ? contents->pages[slot] : NULL;
 }
 
@@ -136,38 +151,52 @@ static uint8_t *page_own(struct contents *contents, uint64_t slot)
     return page;
 }
 
+/* Only pages_mutex is held for a mapping, so the answer is true for as long as that is. */
+static bool page_within(const struct contents *contents, uint64_t slot)
+{
+    return slot * PAGE_SIZE < contents->size;
+}
+
 int contents_page(struct contents *contents, uint64_t slot, bool own,
                   int (*use)(const uint8_t *page, void *context), void *context)
 {
     const uint8_t *page = NULL;
+    int error = -EFAULT;
 
     mutex_lock(&contents->pages_mutex);
-    page = own ? page_make(contents, slot) : page_at(contents, slot);
-    if (!own && page == NULL && (slot + 1) * PAGE_SIZE <= contents->archive_size)
-        page = contents->archive + slot * PAGE_SIZE;
-    int error = own && page == NULL ? -ENOMEM : use(page, context);
+    if (page_within(contents, slot)) {
+        page = own ? page_make(contents, slot) : page_at(contents, slot);
+        if (!own && page == NULL && (slot + 1) * PAGE_SIZE <= contents->archive_size)
+            page = contents->archive + slot * PAGE_SIZE;
+        error = own && page == NULL ? -ENOMEM : use(page, context);
+    }
     mutex_unlock(&contents->pages_mutex);
     return error;
 }
 
-void contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to)
+int contents_copy_page(struct contents *contents, uint64_t slot, uint8_t *to)
 {
     mutex_lock(&contents->pages_mutex);
-    const uint8_t *page = page_at(contents, slot);
+    bool within = page_within(contents, slot);
+    const uint8_t *page = within ? page_at(contents, slot) : NULL;
     if (page != NULL)
         memcpy(to, page, PAGE_SIZE);
-    else
+    else if (within)
         page_fill(contents, slot, to);
     mutex_unlock(&contents->pages_mutex);
+    return within ? 0 : -EFAULT;
 }
 
-/* How many of the `size` bytes from `position` on can be read in one step, and from where; NULL: zeros. */
-static const uint8_t *span_at(const struct contents *contents, uint64_t position, size_t *size)
+/* How many of the `size` bytes from `position` on can be read in one step, and from where; NULL: zeros. `mutex` held: it keeps the page where it is. */
+static const uint8_t *span_at(struct contents *contents, uint64_t position, size_t *size)
 {
     uint64_t slot = position / PAGE_SIZE, in_page = position % PAGE_SIZE;
-    const uint8_t *page = page_at(contents, slot);
 
-    if (page == NULL && contents->page_count == 0 && position < contents->archive_size) {
+    mutex_lock(&contents->pages_mutex);
+    const uint8_t *page = page_at(contents, slot);
+    bool no_pages = contents->page_count == 0;
+    mutex_unlock(&contents->pages_mutex);
+    if (no_pages && position < contents->archive_size) {
         /* No page anywhere: the archive's bytes in one go. */
         if (*size > contents->archive_size - position)
             *size = contents->archive_size - position;
@@ -246,28 +275,33 @@ long contents_write(struct contents *contents, struct buffer *from, uint64_t *po
     return (long)done;
 }
 
-/* Drop what lies behind `size`, so that growing again shows zeros. */
+/* End at `size` and drop what lies behind it, so that growing again shows zeros. The end comes first: a fault that looks at it later makes no page behind it, and the page of one that
+ * looked before is freed here. */
 static void contents_cut(struct contents *contents, uint64_t size)
 {
-    uint8_t *last = page_at(contents, size / PAGE_SIZE);
     size_t in_last = size % PAGE_SIZE;
 
-    if (last != NULL && in_last != 0)
-        memset(last + in_last, 0, PAGE_SIZE - in_last);
-    for (uint64_t slot = ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE; slot < contents->page_slots; slot++)
-        page_free(contents, slot);
+    mutex_lock(&contents->pages_mutex);
+    contents->size = size;
     if (contents->archive_size > size)
         contents->archive_size = size;
+    uint8_t *last = page_at(contents, size / PAGE_SIZE);
+    if (last != NULL && in_last != 0)
+        memset(last + in_last, 0, PAGE_SIZE - in_last);
+    mutex_unlock(&contents->pages_mutex);
+    pages_free(contents, ROUND_UP(size, PAGE_SIZE) / PAGE_SIZE);
 }
 
-int contents_resize(struct contents *contents, uint64_t size)
+int contents_resize(struct contents *contents, uint64_t size, bool *shrank)
 {
     if (size > CONTENTS_SIZE_MAX)
         return -EFBIG;
     mutex_lock(&contents->mutex);
-    if (size < contents->size)
+    *shrank = size < contents->size;
+    if (*shrank)
         contents_cut(contents, size);
-    contents->size = size;
+    else
+        contents->size = size;
     mutex_unlock(&contents->mutex);
     return 0;
 }

@@ -35,22 +35,16 @@ static int frame_use(const uint8_t *page, void *context)
 static int file_backing_page(struct backing *backing, uint64_t offset, bool write, struct frame **frame)
 {
     struct file_backing *file = (struct file_backing *)backing;
-    struct contents *contents = &file->node->contents;
 
     (void)write;
-    if (offset >= contents->size)
-        return -EFAULT;
-    return contents_page(contents, offset / PAGE_SIZE, file->shared, frame_use, frame);
+    return contents_page(&file->node->contents, offset / PAGE_SIZE, file->shared, frame_use, frame);
 }
 
 static int file_backing_read(struct backing *backing, uint64_t offset, void *page)
 {
     struct file_backing *file = (struct file_backing *)backing;
 
-    if (offset >= file->node->contents.size)
-        return -EFAULT;
-    contents_copy_page(&file->node->contents, offset / PAGE_SIZE, page);
-    return 0;
+    return contents_copy_page(&file->node->contents, offset / PAGE_SIZE, page);
 }
 
 static void file_backing_release(struct backing *backing)

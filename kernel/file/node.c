@@ -29,12 +29,12 @@ void node_touch(struct node *node)
 
 int node_resize(struct node *node, uint64_t size)
 {
-    uint64_t before = node->contents.size;
-    int error = contents_resize(&node->contents, size);
+    bool shrank = false;
+    int error = contents_resize(&node->contents, size, &shrank);
 
     if (error != 0)
         return error;
-    if (size < before)
+    if (shrank)
         file_map_cut(node, size);
     node_touch(node);
     return 0;

@@ -59,6 +59,16 @@ static long write_at(uint64_t *position, size_t size, bool append)
     return contents_write(&contents, &buffer, position, append);
 }
 
+static int resize_to(uint64_t size)
+{
+    uint64_t before = contents.size;
+    bool shrank = false;
+
+    int error = contents_resize(&contents, size, &shrank);
+    assert_int_equal(shrank, error == 0 && size < before);
+    return error;
+}
+
 static void compare(uint64_t position, size_t size)
 {
     size_t wanted = position < model_size ? model_size - position : 0;
@@ -91,7 +101,7 @@ static void random_resize(void)
 {
     uint64_t size = (uint64_t)rand() % SIZE_MAX_HERE;
 
-    assert_int_equal(contents_resize(&contents, size), 0);
+    assert_int_equal(resize_to(size), 0);
     if (size < model_size)
         memset(model + size, 0, model_size - size);
     model_size = size;
@@ -157,11 +167,11 @@ static void written_files_have_a_limit_together(void **state)
     assert_int_equal(write_at(&position, 20000, false), 3 * 4096);
     assert_int_equal(write_at(&position, 1, false), -ENOSPC);
     assert_int_equal(contents_bytes_used(), 3 * 4096);
-    assert_int_equal(contents_resize(&contents, 4096), 0);
+    assert_int_equal(resize_to(4096), 0);
     assert_int_equal(write_at(&position, 1, false), 1);
     position = CONTENTS_SIZE_MAX;
     assert_int_equal(write_at(&position, 1, false), -EFBIG);
-    assert_int_equal(contents_resize(&contents, CONTENTS_SIZE_MAX + 1), -EFBIG);
+    assert_int_equal(resize_to(CONTENTS_SIZE_MAX + 1), -EFBIG);
 }
 
 static void faults_are_told_when_nothing_was_moved(void **state)
@@ -180,6 +190,41 @@ static void faults_are_told_when_nothing_was_moved(void **state)
     assert_int_equal(contents_read(&contents, &buffer, 0), 5000);
 }
 
+static int page_ignore(const uint8_t *page, void *context)
+{
+    (void)page, (void)context;
+    return 0;
+}
+
+/* First touch of pages 0 and 2 through a shared mapping, and of page 1 through a private one. */
+static void mapping_faults(const struct mutex *mutex)
+{
+    static unsigned steps; /* a cut that frees what is made again at once has no end */
+    uint8_t page[4096];
+
+    if (mutex != &contents.pages_mutex)
+        return;
+    assert_in_range(++steps, 1, 1000);
+    for (uint64_t slot = 0; slot <= 2; slot += 2) {
+        int error = contents_page(&contents, slot, true, page_ignore, NULL);
+        assert_int_equal(error, slot * 4096 < contents.size ? 0 : -EFAULT);
+    }
+    int error = contents_copy_page(&contents, 1, page);
+    assert_int_equal(error, 4096 < contents.size ? 0 : -EFAULT);
+}
+
+static void faults_leave_no_page_behind_a_new_end(void **state)
+{
+    (void)state;
+    fake_other_cpu = mapping_faults;
+    assert_int_equal(resize_to(100), 0);
+    fake_other_cpu = NULL;
+    assert_int_equal(contents.page_count, 1);
+    assert_int_equal(resize_to(ARCHIVE_SIZE), 0);
+    memset(model + 100, 0, ARCHIVE_SIZE - 100);
+    compare(0, ARCHIVE_SIZE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(exhausted_memory_keeps_what_was_written, setup, teardown),
         cmocka_unit_test_setup_teardown(written_files_have_a_limit_together, setup, teardown),
         cmocka_unit_test_setup_teardown(faults_are_told_when_nothing_was_moved, setup, teardown),
+        cmocka_unit_test_setup_teardown(faults_leave_no_page_behind_a_new_end, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,6 @@
 #include "kernel/file/file_table.h"
 #include "kernel/file/node.h"
 #include "kernel/file/tree.h"
-#include "kernel/memory/backing.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/user_copy.h"
 #include "kernel/process/process.h"
@@ -149,8 +148,20 @@ bool scheduler_relax_killable(void)
     return true;
 }
 
+void (*fake_other_cpu)(const struct mutex *mutex);
+
+static void other_cpu(const struct mutex *mutex)
+{
+    void (*step)(const struct mutex *mutex) = fake_other_cpu;
+    fake_other_cpu = NULL;
+    if (step != NULL)
+        step(mutex);
+    fake_other_cpu = step;
+}
+
 void mutex_lock(struct mutex *mutex)
 {
+    other_cpu(mutex);
     REQUIRE(mutex->rank != 0, "mutex was initialised");
     REQUIRE(mutex->state == MUTEX_FREE, "%s is free", mutex->name);
     REQUIRE(spinlocks_held == 0, "%s taken under no spinlock", mutex->name);
@@ -164,6 +175,7 @@ void mutex_unlock(struct mutex *mutex)
     REQUIRE(mutex->state != MUTEX_FREE, "%s is held", mutex->name);
     mutex->state = MUTEX_FREE;
     mutex_ranks_held &= ~(UINT64_C(1) << mutex->rank);
+    other_cpu(mutex);
 }
 
 bool mutex_held(const struct mutex *mutex)
@@ -506,35 +518,6 @@ struct process *process_find(int pid)
 void process_put(struct process *put)
 {
     (void)put;
-}
-
-/* --- a program's memory --- */
-
-struct bytes_backing {
-    struct backing backing;
-    void (*done)(void *context);
-    void *context;
-};
-
-static void bytes_release(struct backing *backing)
-{
-    struct bytes_backing *bytes = (struct bytes_backing *)backing;
-
-    bytes->done(bytes->context);
-    heap_free(bytes);
-}
-
-struct backing *backing_bytes_create(const void *bytes, uint64_t size, void (*done)(void *context),
-                                     void *context)
-{
-    static const struct backing_operations operations = {.release = bytes_release};
-    struct bytes_backing *made = heap_alloc_zeroed(sizeof(*made));
-
-    (void)bytes, (void)size;
-    if (made == NULL)
-        return NULL;
-    *made = (struct bytes_backing){{.operations = &operations, .references = 1}, done, context};
-    return &made->backing;
 }
 
 /* --- beginning and end --- */

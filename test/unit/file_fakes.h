@@ -11,6 +11,7 @@
 
 #include "kernel/memory/user_copy.h"
 
+struct mutex;
 struct process;
 struct thread_files;
 
@@ -37,6 +38,9 @@ extern uint8_t *const fake_user;
 
 /* Copy a string to fake user memory and give its address there; strings of one test stay until fakes_begin(). */
 const char __user *fake_string(const char *text);
+
+/* Called before a mutex is taken and after one is given up, for what another processor may do just then; not while it runs. */
+extern void (*fake_other_cpu)(const struct mutex *mutex);
 
 /* Called instead of sleeping: it makes true what is waited for. NULL: a sleep is a signal (-EINTR), counted. */
 extern void (*fake_sleep)(void);
