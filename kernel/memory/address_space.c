@@ -17,7 +17,8 @@
 struct space_list spaces = LIST_HEAD_INITIALIZER(spaces);
 struct spinlock spaces_lock = {.rank = LOCK_SPACES, .name = "address spaces"};
 
-struct address_space *space_create(void)
+/* A space that is on no list yet, without a root. */
+static struct address_space *space_begin(void)
 {
     struct address_space *space = heap_alloc_zeroed(sizeof(*space));
 
@@ -30,13 +31,29 @@ struct address_space *space_create(void)
     space->stack_limit = STACK_LIMIT_DEFAULT;
     space->paging = kernel_paging;
     space->paging.context = space;
+    return space;
+}
+
+static int root_make(struct address_space *space)
+{
+    int error = paging_init(&space->paging);
+
+    if (error == 0)
+        kernel_space_share(&space->paging);
+    return error;
+}
+
+struct address_space *space_create(void)
+{
+    struct address_space *space = space_begin();
+
+    if (space == NULL)
+        return NULL;
     /* The root and its place in the list appear at once, for memory_check(). */
     spinlock_lock(&spaces_lock);
-    int error = paging_init(&space->paging);
-    if (error == 0) {
-        kernel_space_share(&space->paging);
+    int error = root_make(space);
+    if (error == 0)
         LIST_INSERT_HEAD(&spaces, space, link);
-    }
     spinlock_unlock(&spaces_lock);
     if (error == 0)
         return space;
@@ -162,8 +179,8 @@ static int table_fork(struct fork *fork, bool private, vaddr_t end)
             first = first < i ? first : i;
             last = i;
         }
-        pte_write(&to[i], entry & ~(PTE_A | PTE_D));
         page_frame_get(frame_of(entry & PTE_ADDRESS_MASK));
+        pte_write(&to[i], entry & ~(PTE_A | PTE_D));
         shared++;
     }
     fork->child->pages_resident += shared;
@@ -197,17 +214,14 @@ static int region_fork(struct fork *fork, struct address_space *parent, const st
     return error;
 }
 
-struct address_space *space_fork(struct address_space *parent)
+/* Everything of the parent, whose mutex is held, into the child that nobody else knows. -ENOMEM: a part of it. */
+static int space_copy(struct address_space *parent, struct address_space *child)
 {
-    struct address_space *child = space_create();
     struct fork fork = {.child = child, .flush = PAGING_FLUSH_NONE};
     int error = 0;
 
-    if (child == NULL)
-        return NULL;
     vmiter_init(&fork.from, &parent->paging, 0);
     vmiter_init(&fork.to, &child->paging, 0);
-    mutex_lock(&parent->mutex);
     child->map_base = parent->map_base;
     child->break_start = parent->break_start;
     child->break_end = parent->break_end;
@@ -223,6 +237,28 @@ struct address_space *space_fork(struct address_space *parent)
             error = region_fork(&fork, parent, region);
     }
     tlb_flush(parent, &fork.flush);
+    return error;
+}
+
+struct address_space *space_fork(struct address_space *parent)
+{
+    struct address_space *child = space_begin();
+
+    if (child == NULL)
+        return NULL;
+    mutex_lock(&parent->mutex);
+    int error = root_make(child);
+    if (error != 0) {
+        mutex_unlock(&parent->mutex);
+        heap_free(child);
+        return NULL;
+    }
+    error = space_copy(parent, child);
+    /* Only now can the child be found, so nobody changes it while it is filled; and before the parent's mutex is given up. Thus who cuts a file short (spaces_cut_backing) and has seen to the parent
+     * before has cut what was copied, and who does so later finds the child on the list. memory_check() does not look while that mutex is held. */
+    spinlock_lock(&spaces_lock);
+    LIST_INSERT_HEAD(&spaces, child, link);
+    spinlock_unlock(&spaces_lock);
     mutex_unlock(&parent->mutex);
     if (error != 0) {
         space_put(child);
