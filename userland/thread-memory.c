@@ -230,6 +230,50 @@ static void forks(void)
     check_result("children whose memory changed under them", bad, 0);
 }
 
+/* --- a page that moves to where no table was, and back, under the eyes of readers: they see its bytes or a fault --- */
+
+#define MOVES 150
+#define MARK  0x55
+
+static void *look(void *argument)
+{
+    volatile uint8_t *place = argument;
+    while (!atomic_load(&stop))
+        if (sigsetjmp(escape, 1) == 0 && *place != MARK)
+            atomic_fetch_add(&wrong, 1);
+    return NULL;
+}
+
+static void moves(void)
+{
+    pthread_t threads[HAMMERS];
+    uint8_t *room = mmap(NULL, 6 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *first = (uint8_t *)(((uintptr_t)room + HUGE - 1) & ~(uintptr_t)(HUGE - 1)),
+            *second = first + 3 * HUGE;
+
+    /* Nothing else is near: each place loses its table with its page. */
+    munmap(room, 6 * HUGE);
+    check_that(mmap(first, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+                   first,
+               "no page to move");
+    memset(first, MARK, PAGE);
+    atomic_store(&stop, 0);
+    atomic_store(&wrong, 0);
+    for (int i = 0; i < HAMMERS; i++)
+        pthread_create(&threads[i], NULL, look, i % 2 ? first : second);
+    for (int i = 0; i < MOVES; i++) {
+        uint8_t *from = i % 2 ? second : first, *to = i % 2 ? first : second;
+        if (mremap(from, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+            atomic_fetch_add(&wrong, 1);
+        sched_yield();
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < HAMMERS; i++)
+        pthread_join(threads[i], NULL);
+    check_result("reads of something else where a page was moved to", wrong, 0);
+    munmap(first, PAGE);
+}
+
 /* --- a file cut short while a process that maps it is copied --- */
 
 #define CUT_ROUNDS 60
@@ -315,6 +359,7 @@ int main(void)
     run("writes through an old translation after mremap", ROUNDS, move_away, move_back);
     huge_run();
     run("writes into frames that were given to others", ROUNDS, unmap_and_reuse, map);
+    moves();
     together();
     forks();
     cuts();

@@ -149,11 +149,7 @@ struct fork {
 static pte_t *entry_reach(struct fork *fork, vaddr_t va)
 {
     vmiter_find(&fork->to, va);
-    /* The library makes the table with its first page, which is stored over. */
-    if (fork->to.level != 1 &&
-        vmiter_map(&fork->to, frame_pa(zero_frame), PTE_P | PTE_NX, PAGE_SIZE, NULL) != 0)
-        return NULL;
-    return fork->to.entry;
+    return vmiter_reach(&fork->to) == 0 ? fork->to.entry : NULL;
 }
 
 /* Share the pages of [fork->from.va, end), which one table of the lowest level decides. Private pages lose the write bit in both tables: the first who writes gets a copy, the last one the
