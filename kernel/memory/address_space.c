@@ -83,16 +83,16 @@ void unmap_batch_add(struct unmap_batch *batch, struct frame *frame)
     batch->frame[batch->count++] = frame;
 }
 
-static void flush_add(struct paging_flush *flush, vaddr_t va)
+void space_flush_add(struct paging_flush *flush, vaddr_t va, uint64_t size)
 {
     if (flush->start == flush->end) {
         flush->start = va;
-        flush->end = va + PAGE_SIZE;
+        flush->end = va + size;
     }
     if (va < flush->start)
         flush->start = va;
-    if (va + PAGE_SIZE > flush->end)
-        flush->end = va + PAGE_SIZE;
+    if (va + size > flush->end)
+        flush->end = va + size;
     flush->pages++;
 }
 
@@ -112,7 +112,7 @@ bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         *it.entry = 0;
         dropped = true;
         if (entry & PTE_P)
-            flush_add(&batch.flush, it.va);
+            space_flush_add(&batch.flush, it.va, PAGE_SIZE);
         unmap_batch_add(&batch, leaf_frame(&it, entry));
         space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
     }
@@ -181,8 +181,8 @@ static int table_fork(struct fork *fork, bool private, vaddr_t end)
     }
     fork->child->pages_resident += shared;
     if (first < count) {
-        flush_add(&fork->flush, fork->from.va + first * PAGE_SIZE);
-        flush_add(&fork->flush, fork->from.va + last * PAGE_SIZE);
+        space_flush_add(&fork->flush, fork->from.va + first * PAGE_SIZE, PAGE_SIZE);
+        space_flush_add(&fork->flush, fork->from.va + last * PAGE_SIZE, PAGE_SIZE);
     }
     return 0;
 }
