@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -346,10 +347,44 @@ static void cuts(void)
     close(ways[1]);
 }
 
+/* --- the machine's memory is counted while more of it is taken into use --- */
+
+static void *count_memory(void *argument)
+{
+    struct sysinfo info;
+    (void)argument;
+    while (!atomic_load(&stop))
+        if (sysinfo(&info) != 0 || info.freeram > info.totalram)
+            atomic_fetch_add(&wrong, 1);
+    return NULL;
+}
+
+static void growth(void)
+{
+    pthread_t threads[2];
+    struct sysinfo info;
+    atomic_store(&stop, 0);
+    atomic_store(&wrong, 0);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, count_memory, NULL);
+    sysinfo(&info);
+    size_t size = info.freeram / 2 & -(size_t)HUGE;
+    uint8_t *fresh =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (size_t at = 0; at < size; at += HUGE)
+        fresh[at] = 1;
+    munmap(fresh, size);
+    atomic_store(&stop, 1);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    check_result("counts of memory that cannot be", wrong, 0);
+}
+
 int main(void)
 {
     struct sigaction action = {.sa_handler = fault, .sa_flags = SA_NODEFER};
     check_begin("thread-memory");
+    growth();
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
     target = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
