@@ -107,6 +107,10 @@ void vmiter_next_range(struct vmiter *it);
 int must_check vmiter_map(struct vmiter *it, paddr_t pa, uint64_t perm, uint64_t size,
                           struct paging_flush *flush);
 
+/* Make the tables that a leaf of 4 KiB at va needs, where nothing is mapped, and map nothing: it->level is 1 afterwards. -EEXIST when va is mapped by a larger leaf; -ENOMEM leaves every mapping as
+ * it was. Nothing is to be flushed. The iterator stays at va. */
+int must_check vmiter_reach(struct vmiter *it);
+
 /* Remove what is mapped in the `size` bytes at va, which is aligned to it: the whole leaf when it is of that size, a part of a larger
  * leaf after it was split (-ENOMEM leaves every mapping as it was), nothing where nothing is. A *table* in the way is -EEXIST; -EINVAL
  * for a wrong size or alignment. */

@@ -35,6 +35,15 @@ int vmiter_map(struct vmiter *it, paddr_t pa, uint64_t perm, uint64_t size, stru
     return 0;
 }
 
+int vmiter_reach(struct vmiter *it)
+{
+    if (it->va == VMITER_END)
+        return -EINVAL;
+    if (it->level > 1 && vmiter_present(it))
+        return -EEXIST;
+    return table_reach(it, 1, NULL);
+}
+
 int vmiter_unmap(struct vmiter *it, uint64_t size, struct paging_flush *flush)
 {
     unsigned level = leaf_level(size);

@@ -1,12 +1,15 @@
-/* Threads in one address space: after munmap or mprotect returns, no CPU uses the old translation; faults of several threads in one page; fork and copy-on-write beside running threads. */
+/* Threads in one address space: after munmap or mprotect returns, no CPU uses the old translation; faults of several threads in one page; fork, copy-on-write and files cut short beside running
+ * threads. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,11 +231,162 @@ static void forks(void)
     check_result("children whose memory changed under them", bad, 0);
 }
 
+/* --- a page that moves to where no table was, and back, under the eyes of readers: they see its bytes or a fault --- */
+
+#define MOVES 150
+#define MARK  0x55
+
+static void *look(void *argument)
+{
+    volatile uint8_t *place = argument;
+    while (!atomic_load(&stop))
+        if (sigsetjmp(escape, 1) == 0 && *place != MARK)
+            atomic_fetch_add(&wrong, 1);
+    return NULL;
+}
+
+static void moves(void)
+{
+    pthread_t threads[HAMMERS];
+    uint8_t *room = mmap(NULL, 6 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *first = (uint8_t *)(((uintptr_t)room + HUGE - 1) & ~(uintptr_t)(HUGE - 1)),
+            *second = first + 3 * HUGE;
+
+    /* Nothing else is near: each place loses its table with its page. */
+    munmap(room, 6 * HUGE);
+    check_that(mmap(first, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+                   first,
+               "no page to move");
+    memset(first, MARK, PAGE);
+    atomic_store(&stop, 0);
+    atomic_store(&wrong, 0);
+    for (int i = 0; i < HAMMERS; i++)
+        pthread_create(&threads[i], NULL, look, i % 2 ? first : second);
+    for (int i = 0; i < MOVES; i++) {
+        uint8_t *from = i % 2 ? second : first, *to = i % 2 ? first : second;
+        if (mremap(from, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+            atomic_fetch_add(&wrong, 1);
+        sched_yield();
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < HAMMERS; i++)
+        pthread_join(threads[i], NULL);
+    check_result("reads of something else where a page was moved to", wrong, 0);
+    munmap(first, PAGE);
+}
+
+/* --- a file cut short while a process that maps it is copied --- */
+
+#define CUT_ROUNDS 60
+#define FILE_PAGES 64
+
+static int file;
+
+static void *cut(void *argument)
+{
+    (void)argument;
+    for (int round = 0; round < CUT_ROUNDS; round++) {
+        pthread_barrier_wait(&barrier);
+        for (volatile int i = 0; i < round * 40; i++)
+            continue;
+        if (ftruncate(file, PAGE) != 0)
+            atomic_fetch_add(&wrong, 1);
+        pthread_barrier_wait(&barrier);
+    }
+    return NULL;
+}
+
+/* When it may look, the file is short: its pages beyond the end are gone from here too. */
+static void child_look(const uint8_t *bytes, int may_look)
+{
+    volatile int seen = 0;
+    char byte;
+    if (read(may_look, &byte, 1) != 1)
+        _exit(2);
+    for (volatile int page = 1; page < FILE_PAGES; page++)
+        if (sigsetjmp(escape, 1) == 0) {
+            *(const volatile uint8_t *)(bytes + page * PAGE);
+            seen = 1;
+        }
+    _exit(seen);
+}
+
+static void cuts(void)
+{
+    char name[] = "/tmp/thread-memory.XXXXXX";
+    pthread_t thread;
+    int bad = 0, ways[2];
+
+    file = mkstemp(name);
+    unlink(name);
+    check_result("size of the file", ftruncate(file, FILE_PAGES * PAGE), 0);
+    check_result("pipe", pipe(ways), 0);
+    uint8_t *bytes = mmap(NULL, FILE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    atomic_store(&wrong, 0);
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_create(&thread, NULL, cut, NULL);
+    for (int round = 0; round < CUT_ROUNDS; round++) {
+        int status = -1;
+        bad += ftruncate(file, FILE_PAGES * PAGE) != 0;
+        for (int page = 0; page < FILE_PAGES; page++)
+            bytes[page * PAGE] = 1;
+        pthread_barrier_wait(&barrier);
+        pid_t child = fork();
+        if (child == 0)
+            child_look(bytes, ways[0]);
+        pthread_barrier_wait(&barrier);
+        bad += write(ways[1], "", 1) != 1;
+        waitpid(child, &status, 0);
+        bad += status != 0;
+    }
+    pthread_join(thread, NULL);
+    check_result("children that see what had been cut off a file", bad + wrong, 0);
+    munmap(bytes, FILE_PAGES * PAGE);
+    close(file);
+    close(ways[0]);
+    close(ways[1]);
+}
+
+/* --- the machine's memory is counted while more of it is taken into use --- */
+
+static void *count_memory(void *argument)
+{
+    struct sysinfo info;
+    (void)argument;
+    while (!atomic_load(&stop))
+        if (sysinfo(&info) != 0 || info.freeram > info.totalram)
+            atomic_fetch_add(&wrong, 1);
+    return NULL;
+}
+
+static void growth(void)
+{
+    pthread_t threads[2];
+    struct sysinfo info;
+    atomic_store(&stop, 0);
+    atomic_store(&wrong, 0);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, count_memory, NULL);
+    sysinfo(&info);
+    size_t size = info.freeram / 2 & -(size_t)HUGE;
+    uint8_t *fresh =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (size_t at = 0; at < size; at += HUGE)
+        fresh[at] = 1;
+    munmap(fresh, size);
+    atomic_store(&stop, 1);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    check_result("counts of memory that cannot be", wrong, 0);
+}
+
 int main(void)
 {
     struct sigaction action = {.sa_handler = fault, .sa_flags = SA_NODEFER};
     check_begin("thread-memory");
+    growth();
     sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
     target = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     run("writes through an old translation after munmap", ROUNDS, unmap, map);
     run("writes through an old translation after mprotect", ROUNDS, protect, unprotect);
@@ -240,7 +394,9 @@ int main(void)
     run("writes through an old translation after mremap", ROUNDS, move_away, move_back);
     huge_run();
     run("writes into frames that were given to others", ROUNDS, unmap_and_reuse, map);
+    moves();
     together();
     forks();
+    cuts();
     return check_verdict();
 }

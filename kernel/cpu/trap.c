@@ -133,9 +133,16 @@ bool trap_has_fixup(uint64_t rip)
     return fixup_find(rip) != NULL;
 }
 
+/* What comes from elsewhere than the instruction it interrupts, or (#DF) says nothing of it. */
+static bool unrelated(uint64_t vector)
+{
+    return vector == EXCEPTION_NMI || vector == EXCEPTION_DEBUG || vector == EXCEPTION_DOUBLE_FAULT ||
+           vector == EXCEPTION_MACHINE_CHECK;
+}
+
 static bool fix_up(struct trap_frame *frame)
 {
-    const struct trap_fixup *fixup = fixup_find(frame->rip);
+    const struct trap_fixup *fixup = unrelated(frame->vector) ? NULL : fixup_find(frame->rip);
 
     if (fixup != NULL)
         frame->rip = (uint64_t)&fixup->resume + (uint64_t)(int64_t)fixup->resume;
@@ -166,7 +173,7 @@ static bool recover(struct trap_frame *frame, uint64_t address)
     struct cpu *cpu = cpu_current();
     const struct trap_recovery *point = cpu->recovery;
 
-    if (point == NULL || frame->vector == EXCEPTION_NMI || frame->vector == EXCEPTION_MACHINE_CHECK)
+    if (point == NULL || frame->vector == EXCEPTION_MACHINE_CHECK)
         return false;
     const char *name = exception_name(frame->vector);
     log_warning("%s at %#lx, address %#lx, error code %#lx: given up", name ? name : "reserved exception",
@@ -180,9 +187,30 @@ static bool recover(struct trap_frame *frame, uint64_t address)
     return true;
 }
 
+/* An NMI may come while any lock is held: it is only noted, and told by the next interrupt of any CPU. Both atomic. */
+static uint64_t nmi_rip;
+static uint32_t nmis_untold;
+
+static void nmi_note(const struct trap_frame *frame)
+{
+    __atomic_store_n(&nmi_rip, frame->rip, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&nmis_untold, 1, __ATOMIC_RELEASE);
+}
+
+__attribute__((noinline)) static void nmis_tell(void)
+{
+    uint32_t count = __atomic_exchange_n(&nmis_untold, 0, __ATOMIC_ACQUIRE);
+
+    if (count > 0)
+        log_error("%u NMI, the last at %#lx: ignored", count, __atomic_load_n(&nmi_rip, __ATOMIC_RELAXED));
+}
+
 static void interrupt_dispatch(struct trap_frame *frame)
 {
     struct cpu *cpu = cpu_current();
+
+    if (__builtin_expect(__atomic_load_n(&nmis_untold, __ATOMIC_RELAXED) != 0, 0))
+        nmis_tell();
 
     if (__builtin_expect(lock_times_on, 0))
         interrupts_off_begin();
@@ -199,16 +227,12 @@ static void interrupt_dispatch(struct trap_frame *frame)
 
 static void kernel_exception(struct trap_frame *frame, uint64_t address)
 {
-    if (frame->vector != EXCEPTION_DOUBLE_FAULT && fix_up(frame))
+    if (fix_up(frame))
         return;
     if (recover(frame, address))
         return;
     if (frame->vector == EXCEPTION_PAGE_FAULT)
         panic_trap(frame, "page fault at %#lx in the kernel, error code %#lx", address, frame->error);
-    if (frame->vector == EXCEPTION_NMI) {
-        log_error("NMI at %#lx: ignored", frame->rip);
-        return;
-    }
     if (frame->vector == EXCEPTION_DEBUG) {
         /* User mode single-stepped into the kernel: a SYSCALL right after MOV SS runs one instruction here before the
          * trap (SDM vol. 3A, 6.8.3). The kernel sets no breakpoints of its own. */
@@ -227,6 +251,10 @@ void trap_dispatch(struct trap_frame *frame)
         interrupt_dispatch(frame);
         return;
     }
+    if (frame->vector == EXCEPTION_NMI) {
+        nmi_note(frame);
+        return;
+    }
 
     uint64_t address = frame->vector == EXCEPTION_PAGE_FAULT ? read_cr2() : 0;
     bool user = trap_from_user(frame);
@@ -239,8 +267,7 @@ void trap_dispatch(struct trap_frame *frame)
     if (frame->vector == EXCEPTION_PAGE_FAULT && trap_operations.page_fault != NULL &&
         cpu_current()->recovery == NULL && trap_operations.page_fault(frame, address))
         return;
-    if (user && frame->vector != EXCEPTION_NMI && frame->vector != EXCEPTION_MACHINE_CHECK &&
-        trap_operations.user_exception != NULL)
+    if (user && frame->vector != EXCEPTION_MACHINE_CHECK && trap_operations.user_exception != NULL)
         trap_operations.user_exception(frame, address);
     else
         kernel_exception(frame, address);

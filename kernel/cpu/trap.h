@@ -1,7 +1,7 @@
 /* Traps: exceptions and interrupts, from the 256 entry points of trap_entry.S to whoever handles them.
  *
  * Exceptions of user mode become signals and page faults are filled in, both by functions that higher floors register; exceptions of the kernel itself are looked up in the
- * fix-up table (instructions that may fault on purpose) and are a panic otherwise. */
+ * fix-up table (instructions that may fault on purpose) and are a panic otherwise. NMIs are only noted, and told in the log by the next interrupt. */
 #ifndef KERNEL_CPU_TRAP_H
 #define KERNEL_CPU_TRAP_H
 

@@ -61,6 +61,23 @@ SELFTEST(trap_fix_ups_resume_after_other_exceptions)
     CHECK_EQ(done, 2);
 }
 
+/* INT 2 stands for an NMI that comes where an instruction may fault, inside the innermost lock. */
+SELFTEST(trap_nmi_changes_nothing_and_takes_no_lock)
+{
+    struct spinlock innermost = {.rank = LOCK_CONSOLE, .name = "test"};
+    uint64_t done = 0;
+
+    spinlock_lock(&innermost);
+    __asm__ volatile("int $2\n\t"
+                     "1: incq %[done]\n\t"
+                     "2:\n\t" TRAP_FIXUP("1b", "2b")
+                     : [done] "+r"(done)
+                     :
+                     : "memory", "cc");
+    spinlock_unlock(&innermost);
+    CHECK_EQ(done, 1);
+}
+
 SELFTEST(trap_fix_ups_are_found_by_address)
 {
     CHECK(!trap_has_fixup((uint64_t)kernel_text_start));

@@ -17,7 +17,8 @@
 struct space_list spaces = LIST_HEAD_INITIALIZER(spaces);
 struct spinlock spaces_lock = {.rank = LOCK_SPACES, .name = "address spaces"};
 
-struct address_space *space_create(void)
+/* A space that is on no list yet, without a root. */
+static struct address_space *space_begin(void)
 {
     struct address_space *space = heap_alloc_zeroed(sizeof(*space));
 
@@ -30,13 +31,29 @@ struct address_space *space_create(void)
     space->stack_limit = STACK_LIMIT_DEFAULT;
     space->paging = kernel_paging;
     space->paging.context = space;
+    return space;
+}
+
+static int root_make(struct address_space *space)
+{
+    int error = paging_init(&space->paging);
+
+    if (error == 0)
+        kernel_space_share(&space->paging);
+    return error;
+}
+
+struct address_space *space_create(void)
+{
+    struct address_space *space = space_begin();
+
+    if (space == NULL)
+        return NULL;
     /* The root and its place in the list appear at once, for memory_check(). */
     spinlock_lock(&spaces_lock);
-    int error = paging_init(&space->paging);
-    if (error == 0) {
-        kernel_space_share(&space->paging);
+    int error = root_make(space);
+    if (error == 0)
         LIST_INSERT_HEAD(&spaces, space, link);
-    }
     spinlock_unlock(&spaces_lock);
     if (error == 0)
         return space;
@@ -66,16 +83,16 @@ void unmap_batch_add(struct unmap_batch *batch, struct frame *frame)
     batch->frame[batch->count++] = frame;
 }
 
-static void flush_add(struct paging_flush *flush, vaddr_t va)
+void space_flush_add(struct paging_flush *flush, vaddr_t va, uint64_t size)
 {
     if (flush->start == flush->end) {
         flush->start = va;
-        flush->end = va + PAGE_SIZE;
+        flush->end = va + size;
     }
     if (va < flush->start)
         flush->start = va;
-    if (va + PAGE_SIZE > flush->end)
-        flush->end = va + PAGE_SIZE;
+    if (va + size > flush->end)
+        flush->end = va + size;
     flush->pages++;
 }
 
@@ -95,7 +112,7 @@ bool space_pages_drop(struct address_space *space, vaddr_t start, vaddr_t end)
         *it.entry = 0;
         dropped = true;
         if (entry & PTE_P)
-            flush_add(&batch.flush, it.va);
+            space_flush_add(&batch.flush, it.va, PAGE_SIZE);
         unmap_batch_add(&batch, leaf_frame(&it, entry));
         space->pages_resident -= vmiter_size(&it) / PAGE_SIZE;
     }
@@ -132,11 +149,7 @@ struct fork {
 static pte_t *entry_reach(struct fork *fork, vaddr_t va)
 {
     vmiter_find(&fork->to, va);
-    /* The library makes the table with its first page, which is stored over. */
-    if (fork->to.level != 1 &&
-        vmiter_map(&fork->to, frame_pa(zero_frame), PTE_P | PTE_NX, PAGE_SIZE, NULL) != 0)
-        return NULL;
-    return fork->to.entry;
+    return vmiter_reach(&fork->to) == 0 ? fork->to.entry : NULL;
 }
 
 /* Share the pages of [fork->from.va, end), which one table of the lowest level decides. Private pages lose the write bit in both tables: the first who writes gets a copy, the last one the
@@ -162,14 +175,14 @@ static int table_fork(struct fork *fork, bool private, vaddr_t end)
             first = first < i ? first : i;
             last = i;
         }
-        pte_write(&to[i], entry & ~(PTE_A | PTE_D));
         page_frame_get(frame_of(entry & PTE_ADDRESS_MASK));
+        pte_write(&to[i], entry & ~(PTE_A | PTE_D));
         shared++;
     }
     fork->child->pages_resident += shared;
     if (first < count) {
-        flush_add(&fork->flush, fork->from.va + first * PAGE_SIZE);
-        flush_add(&fork->flush, fork->from.va + last * PAGE_SIZE);
+        space_flush_add(&fork->flush, fork->from.va + first * PAGE_SIZE, PAGE_SIZE);
+        space_flush_add(&fork->flush, fork->from.va + last * PAGE_SIZE, PAGE_SIZE);
     }
     return 0;
 }
@@ -197,17 +210,14 @@ static int region_fork(struct fork *fork, struct address_space *parent, const st
     return error;
 }
 
-struct address_space *space_fork(struct address_space *parent)
+/* Everything of the parent, whose mutex is held, into the child that nobody else knows. -ENOMEM: a part of it. */
+static int space_copy(struct address_space *parent, struct address_space *child)
 {
-    struct address_space *child = space_create();
     struct fork fork = {.child = child, .flush = PAGING_FLUSH_NONE};
     int error = 0;
 
-    if (child == NULL)
-        return NULL;
     vmiter_init(&fork.from, &parent->paging, 0);
     vmiter_init(&fork.to, &child->paging, 0);
-    mutex_lock(&parent->mutex);
     child->map_base = parent->map_base;
     child->break_start = parent->break_start;
     child->break_end = parent->break_end;
@@ -223,6 +233,28 @@ struct address_space *space_fork(struct address_space *parent)
             error = region_fork(&fork, parent, region);
     }
     tlb_flush(parent, &fork.flush);
+    return error;
+}
+
+struct address_space *space_fork(struct address_space *parent)
+{
+    struct address_space *child = space_begin();
+
+    if (child == NULL)
+        return NULL;
+    mutex_lock(&parent->mutex);
+    int error = root_make(child);
+    if (error != 0) {
+        mutex_unlock(&parent->mutex);
+        heap_free(child);
+        return NULL;
+    }
+    error = space_copy(parent, child);
+    /* Only now can the child be found, so nobody changes it while it is filled; and before the parent's mutex is given up. Thus who cuts a file short (spaces_cut_backing) and has seen to the parent
+     * before has cut what was copied, and who does so later finds the child on the list. memory_check() does not look while that mutex is held. */
+    spinlock_lock(&spaces_lock);
+    LIST_INSERT_HEAD(&spaces, child, link);
+    spinlock_unlock(&spaces_lock);
     mutex_unlock(&parent->mutex);
     if (error != 0) {
         space_put(child);

@@ -106,18 +106,31 @@ paddr_t frame_chunk_table_page(void)
 #define KNOWN_END (UINT64_C(1) << 40)
 static uint64_t chunks_known[KNOWN_END / FRAME_CHUNK / 64];
 
+/* In the page-table entry of a chunk's first page of the array: all of the array is there and says whose each frame is. Other CPUs look at chunks without a lock, while one is being taken into
+ * use; before this mark they see nothing of it. */
+#define CHUNK_READY PTE_SOFT1
+
+static void chunk_ready(paddr_t base)
+{
+    struct vmiter it;
+
+    vmiter_init(&it, &kernel_paging, (vaddr_t)frame_of(base));
+    vmiter_protect(&it, vmiter_perm(&it) | CHUNK_READY, NULL);
+}
+
 static bool chunk_in_use(paddr_t base)
 {
     uint64_t number = base / FRAME_CHUNK;
     struct vmiter it;
 
-    if (base < KNOWN_END && __atomic_load_n(&chunks_known[number / 64], __ATOMIC_RELAXED) >> number % 64 & 1)
+    if (base < KNOWN_END && __atomic_load_n(&chunks_known[number / 64], __ATOMIC_ACQUIRE) >> number % 64 & 1)
         return true;
     vmiter_init(&it, &kernel_paging, (vaddr_t)frame_of(base));
-    bool present = vmiter_present(&it);
-    if (present && base < KNOWN_END)
-        __atomic_fetch_or(&chunks_known[number / 64], UINT64_C(1) << number % 64, __ATOMIC_RELAXED);
-    return present;
+    bool ready = vmiter_perm(&it) & CHUNK_READY;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (ready && base < KNOWN_END)
+        __atomic_fetch_or(&chunks_known[number / 64], UINT64_C(1) << number % 64, __ATOMIC_RELEASE);
+    return ready;
 }
 
 /* Whether a block of 128 frames deserves its own page of the array. */
@@ -232,6 +245,7 @@ bool frame_chunk_take(paddr_t pa)
         return false;
     }
     chunk_fill(base, taken_to);
+    chunk_ready(base);
     return true;
 }
 

@@ -65,6 +65,9 @@ static int leaf_split(struct address_space *space, struct vmiter *it, struct pag
     int error = paging_split(&space->paging, start + PAGE_SIZE, flush);
     if (error != 0) {
         *it->entry = entry;
+        /* A processor may have read the entry while it was present. */
+        if (parked)
+            space_flush_add(flush, start, PAGE_2M);
         return error;
     }
     frame_split(block, FRAME_ORDER_2M);

@@ -163,26 +163,42 @@ volatile void *kernel_map_device(paddr_t pa, size_t size, uint64_t type)
     return error ? NULL : (volatile void *)(va + (pa - start));
 }
 
-/* Map fresh, zeroed frames at [va, va+size); all or nothing. */
+TAILQ_HEAD(frame_list, frame);
+
+/* Everything that mapping [va, va+size) takes: its tables, and as many zeroed frames. false: there is not enough, and the list is empty. */
+static bool pages_prepare(vaddr_t va, uint64_t size, struct frame_list *list)
+{
+    struct vmiter it;
+    struct frame *frame;
+
+    vmiter_init(&it, &kernel_paging, va);
+    for (; it.va < va + size; vmiter_next(&it)) {
+        frame = vmiter_reach(&it) == 0 ? frame_alloc_zeroed(FRAME_KERNEL) : NULL;
+        if (frame == NULL)
+            break;
+        TAILQ_INSERT_TAIL(list, frame, link);
+    }
+    if (it.va == va + size)
+        return true;
+    while ((frame = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, frame, link);
+        frame_put(frame);
+    }
+    return false;
+}
+
+/* Map fresh, zeroed frames at [va, va+size); all or nothing: what was mapped, if only for a moment, might be in a TLB, and under a spinlock nobody can flush. */
 static bool pages_map(vaddr_t va, uint64_t size)
 {
-    for (vaddr_t at = va; at < va + size; at += PAGE_SIZE) {
-        struct frame *frame = frame_alloc_zeroed(FRAME_KERNEL);
-        if (frame != NULL &&
-            paging_map(&kernel_paging, at, frame_pa(frame), PAGE_SIZE, PERM_KERNEL_RW, PAGE_SIZE) == 0)
-            continue;
-        if (frame != NULL)
-            frame_put(frame);
-        while (at > va) {
-            struct vmiter it;
-            struct paging_flush flush = PAGING_FLUSH_NONE;
-            at -= PAGE_SIZE;
-            vmiter_init(&it, &kernel_paging, at);
-            struct frame *mapped = frame_of(vmiter_pa(&it));
-            if (vmiter_unmap(&it, PAGE_SIZE, &flush) == 0)
-                frame_put(mapped);
-        }
+    struct frame_list list = TAILQ_HEAD_INITIALIZER(list);
+    struct frame *frame;
+
+    if (!pages_prepare(va, size, &list))
         return false;
+    for (vaddr_t at = va; (frame = TAILQ_FIRST(&list)) != NULL; at += PAGE_SIZE) {
+        TAILQ_REMOVE(&list, frame, link);
+        int error = paging_map(&kernel_paging, at, frame_pa(frame), PAGE_SIZE, PERM_KERNEL_RW, PAGE_SIZE);
+        ASSERT_EQ(error, 0, "the tables are there, and nothing is mapped");
     }
     return true;
 }

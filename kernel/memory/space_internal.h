@@ -59,6 +59,9 @@ static inline void unmap_batch_start(struct unmap_batch *batch, struct address_s
     batch->count = 0;
 }
 
+/* The leaf of `size` bytes at `va` has changed. */
+void space_flush_add(struct paging_flush *flush, vaddr_t va, uint64_t size);
+
 void unmap_batch_add(struct unmap_batch *batch, struct frame *frame);
 void unmap_batch_finish(struct unmap_batch *batch);
 

@@ -21,12 +21,10 @@ static int tables_prepare(struct address_space *space, vaddr_t from, vaddr_t to,
         if (!entry_used(*source.entry))
             continue;
         vmiter_find(&target, to + (source.va - from));
-        if (target.level == 1)
-            continue;
-        int error = vmiter_map(&target, frame_pa(zero_frame), PTE_P | PTE_U | PTE_NX, PAGE_SIZE, NULL);
+        /* No page for a moment, even an empty one: another thread's processor might keep it in its TLB. */
+        int error = vmiter_reach(&target);
         if (error != 0)
             return error;
-        *target.entry = 0;
     }
     return 0;
 }

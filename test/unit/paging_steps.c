@@ -352,6 +352,20 @@ static void step_iterator_unmap(struct steps *steps, unsigned s, struct paging_f
     probe_iterator(&it, va);
 }
 
+static void step_iterator_reach(struct steps *steps, unsigned s)
+{
+    vaddr_t va = page_va(draw_range(steps).first);
+    struct manual_walk walk = manual_walk(&steps->spaces[s], va);
+    if (!walk.canonical)
+        return;
+    struct vmiter it;
+    vmiter_init(&it, &steps->spaces[s], va);
+    /* The model stays as it is: nothing is mapped by it. */
+    if (judge(steps, vmiter_reach(&it), walk.present && walk.level > 1 ? -EEXIST : 0))
+        CHECK(it.level == 1, "the table for %#jx is not there", (uintmax_t)va);
+    probe_iterator(&it, va);
+}
+
 static void step_iterator_protect(struct steps *steps, unsigned s, struct paging_flush *flush)
 {
     const struct machine *machine = &steps->machines[s];
@@ -449,6 +463,9 @@ static void step_change(struct steps *steps, unsigned s, struct paging_flush *fl
     case 16:
         if (below(steps, 8) == 0)
             step_free(steps, s);
+        break;
+    case 17:
+        step_iterator_reach(steps, s);
         break;
     }
 }
