@@ -17,6 +17,7 @@
 
 #define PAGE        4096L
 #define HUGE        (2L << 20)
+#define FRESH_MAX   (512UL << 20)
 #define HAMMERS     3
 #define ROUNDS      40
 #define HUGE_ROUNDS 8
@@ -368,12 +369,15 @@ static void growth(void)
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, count_memory, NULL);
     sysinfo(&info);
-    size_t size = info.freeram / 2 & -(size_t)HUGE;
+    size_t size = (info.freeram / 2 < FRESH_MAX ? info.freeram / 2 : FRESH_MAX) & -(size_t)HUGE;
     uint8_t *fresh =
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!check_that(fresh != MAP_FAILED, "%zu bytes cannot be mapped", size))
+        size = 0;
     for (size_t at = 0; at < size; at += HUGE)
         fresh[at] = 1;
-    munmap(fresh, size);
+    if (size != 0)
+        munmap(fresh, size);
     atomic_store(&stop, 1);
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
