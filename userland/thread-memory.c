@@ -278,7 +278,7 @@ static void moves(void)
 
 /* --- a file cut short while a process that maps it is copied --- */
 
-#define CUT_ROUNDS 60
+#define CUT_ROUNDS 30
 #define FILE_PAGES 64
 
 static int file;

@@ -405,7 +405,7 @@ static void spreads_on_two(void)
 static void sent_about(void)
 {
     int count = cpu_count();
-    int sends = check_time_is_hosts ? 3000 : 100; /* taking turns, processors answer each other late */
+    int sends = check_time_is_hosts ? 600 : 100; /* taking turns, processors answer each other late */
     pid_t senders[2];
     pid_t child = fork();
     if (child == 0)
