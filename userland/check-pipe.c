@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -212,6 +214,38 @@ static void reader_leaves(void)
     check_that(status == SIGPIPE, "the writer ended with %s", check_status_text(status));
 }
 
+/* One file that is both ends of a named pipe waits for room until a reader makes it. */
+static void both_ends(void)
+{
+    static char buffer[1 << 17];
+    char name[64];
+    snprintf(name, sizeof(name), "/tmp/check-pipe-%d", (int)getpid());
+    check_result("mkfifo", mkfifo(name, 0600), 0);
+    int file = open(name, O_RDWR | O_NONBLOCK);
+    if (!check_that(file >= 0, "a named pipe cannot be opened both ways"))
+        return;
+    unlink(name);
+    ssize_t size = 0, written;
+    while ((written = write(file, buffer, sizeof(buffer))) > 0)
+        size += written;
+    pid_t child = fork();
+    if (child == 0) {
+        struct pollfd state = {.fd = file, .events = POLLOUT};
+        struct timespec before, after; /* at the end of its time poll looks once more */
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        int ready = poll(&state, 1, 20000);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        _exit(ready == 1 && state.revents == POLLOUT && after.tv_sec - before.tv_sec < 15 ? 0 : 1);
+    }
+    check_nap(20 * 1000000L);
+    check_result("read of all", read(file, buffer, sizeof(buffer)), size);
+    int status = -1;
+    waitpid(child, &status, 0);
+    check_that(status == 0, "who waits for room in a pipe that was emptied ends with %s",
+               check_status_text(status));
+    close(file);
+}
+
 int main(void)
 {
     check_begin("check-pipe");
@@ -223,5 +257,6 @@ int main(void)
     check_dies("write without a reader", SIGPIPE, write_without_reader, NULL);
     check_survives("write without a reader, SIGPIPE ignored", write_without_reader_ignoring, NULL);
     reader_leaves();
+    both_ends();
     return check_verdict();
 }

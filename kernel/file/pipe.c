@@ -25,6 +25,7 @@ struct pipe {
     uint32_t head, tail;                  /* bytes written and read so far; they wrap */
     uint32_t readers, writers;            /* open ends */
     uint32_t readers_ever, writers_ever;  /* how many were opened: what an open waits for */
+    uint32_t both;                        /* files that are both ends: they wait on `readable`, for either */
     bool reading, writing;
     /* bytes tail..head are the reader's, the others the writer's */
     uint8_t *ring;
@@ -124,8 +125,8 @@ static long pipe_read(struct file *file, struct buffer *to, uint64_t *position)
     pipe->tail += moved;
     pipe->reading = false;
     wake(&pipe->writable);
-    if (used(pipe) > 0)
-        wake(&pipe->readable); /* those that this reader kept away */
+    if (used(pipe) > 0 || pipe->both > 0)
+        wake(&pipe->readable); /* those that this reader kept away, and those that wait for room there */
     spinlock_unlock(&pipe->lock);
     return moved > 0 ? (long)moved : -EFAULT;
 }
@@ -257,6 +258,7 @@ static void pipe_release(struct file *file)
     spinlock_lock(&pipe->lock);
     pipe->readers -= file_readable(file);
     pipe->writers -= file_writable(file);
+    pipe->both -= file_readable(file) && file_writable(file);
     if (pipe->readers == 0 && pipe->writers == 0)
         pipe->tail = pipe->head; /* a named pipe forgets what nobody read */
     wake_both(pipe);
@@ -278,6 +280,7 @@ static void end_added(struct pipe *pipe, const struct file *file)
     pipe->readers_ever += file_readable(file);
     pipe->writers += file_writable(file);
     pipe->writers_ever += file_writable(file);
+    pipe->both += file_readable(file) && file_writable(file);
 }
 
 static struct pipe *pipe_make(void)

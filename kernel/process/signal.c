@@ -240,7 +240,6 @@ static void default_action(struct process *process, const struct signal_info *in
 {
     if (SIGNAL_BIT(info->signal) & IGNORED_BY_DEFAULT)
         return;
-    /* The first process is only ended by signals that it asks for or brings about by its own faults. */
     if (SIGNAL_BIT(info->signal) & STOPS)
         process_stop(process, info->signal);
     else

@@ -42,7 +42,7 @@ OPERATIONS = [
     Operation("map", "mmap, munmap 4 KiB, untouched", 13161, 10607, 1500, limit=1960),
     Operation("map-1m", "mmap, touch, munmap 1 MiB", 2023164, 1082096, 300000, limit=405000),
     Operation("protect", "mprotect twice, and a touch", 5658, 5725, 1800, limit=2070),
-    Operation("signal", "signal to self, handler, return", 4175, 3738, 1300, limit=2200),
+    Operation("signal", "signal to self, handler, return", 4175, 3738, 1300, limit=2400),
     Operation("clock-call", "clock_gettime, the system call", 478, 461, 150, limit=224),
     Operation("clock-library", "clock_gettime, the library's", 79, 79, 70),
     Operation("thread", "thread, create and join", 119994, 66426, 12000, limit=18000),
