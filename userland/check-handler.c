@@ -160,6 +160,14 @@ static __attribute__((noinline)) unsigned long overflow(unsigned long left)
     return left == 0 ? 0 : overflow(left - 1) + (unsigned long)frame[0];
 }
 
+/* SIGUSR1, whose handler runs on the stack that there is: none. */
+static void signal_without_stack(void)
+{
+    __asm__ volatile("movq $64, %%rsp\n\tsyscall\n\tud2" ::"a"((long)SYS_kill), "D"((long)getpid()),
+                     "S"((long)SIGUSR1)
+                     : "rcx", "r11", "memory");
+}
+
 static void stacks(void)
 {
     char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -179,6 +187,12 @@ static void stacks(void)
     if (sigsetjmp(escape, 1) == 0)
         overflow(UINT64_MAX);
     check_that(calls == 1 && last_signal == SIGSEGV, "%d calls after a stack overflow", calls);
+    install(SIGSEGV, escape_from, SA_ONSTACK);
+    if (sigsetjmp(escape, 1) == 0)
+        signal_without_stack();
+    check_that(calls == 1 && last_signal == SIGSEGV && last_info.si_code == SI_KERNEL,
+               "%d calls, signal %d, code %d when another handler has no stack", calls, last_signal,
+               last_info.si_code);
     signal(SIGSEGV, SIG_DFL);
     signal(SIGUSR1, SIG_DFL);
     stack_t small = {.ss_sp = stack, .ss_size = 100}, none = {.ss_flags = SS_DISABLE};

@@ -253,6 +253,16 @@ void signal_interrupts(void)
     cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
 }
 
+/* The handler's frame could not be written: that is a fault of its own, which SIGSEGV's handler may see on another stack. */
+static void frame_failed(int signal)
+{
+    static const struct signal_info fault = {.signal = SIGSEGV, .code = SI_KERNEL};
+
+    if (signal == SIGSEGV)
+        process_exit(PROCESS_KILLED(SIGSEGV));
+    signal_send_thread(thread_current(), &fault, true);
+}
+
 /* Until nothing is pending. */
 static void deliver_pending(struct trap_frame *frame)
 {
@@ -284,7 +294,7 @@ static void deliver_pending(struct trap_frame *frame)
             continue;
         }
         if (signal_frame_push(frame, &info, &action) != 0)
-            process_exit(PROCESS_KILLED(SIGSEGV));
+            frame_failed(info.signal);
     }
 }
 
