@@ -200,17 +200,22 @@ static void others_notify_locked(struct process *process)
             thread_notify(thread);
 }
 
-void process_exit(int status)
+void process_exit_begin_locked(struct process *process, int status)
 {
-    struct process *process = current_process();
-
-    spinlock_lock(&process->lock);
     /* An exec that has begun to end the other threads goes on when one of them calls exit_group, but not when a signal kills the process. */
     if (!process->exiting && (process->exec_thread == NULL || status & 0x7f)) {
         process->exiting = true;
         process->exit_status = status;
         others_notify_locked(process);
     }
+}
+
+void process_exit(int status)
+{
+    struct process *process = current_process();
+
+    spinlock_lock(&process->lock);
+    process_exit_begin_locked(process, status);
     spinlock_unlock(&process->lock);
     thread_exit(status);
 }

@@ -10,7 +10,9 @@
 #include "kernel/process/process_internal.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/signal_actions.h"
+#include "kernel/process/signal_frame.h"
 #include "kernel/process/thread_internal.h"
+#include "kernel/process/wait_queue.h"
 
 struct thread_file_operations thread_file_operations;
 
@@ -88,7 +90,7 @@ static void thread_drop(struct thread *thread)
 static void vfork_wait(struct process *child)
 {
     spinlock_lock(&child->lock);
-    while (child->vfork_borrowed && !signal_kills(thread_current())) {
+    while (child->vfork_borrowed && !signal_killed()) {
         struct wait_entry entry = {0};
         wait_begin(&child->vfork_done, &entry);
         wait_sleep(&child->lock, UINT64_MAX, SLEEP_KILLABLE);
@@ -107,7 +109,11 @@ static void id_tell(struct address_space *space, vaddr_t address, int id)
 int process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
 {
     struct process *parent = current_process();
-    uint32_t signals_sent = __atomic_load_n(&parent->signals_sent, __ATOMIC_RELAXED);
+    uint32_t signals_sent = __atomic_load_n(&parent->signals_sent, __ATOMIC_ACQUIRE);
+
+    /* One sent before is acted on before, as it may be for the group; process_enter() sees one that is sent from here on. */
+    if (wait_interrupted())
+        return -RESTART_ALWAYS;
     struct process *child =
         process_make(arguments->share_actions ? signal_actions_share() : signal_actions_copy(parent));
     struct thread *thread = NULL;

@@ -359,7 +359,7 @@ void scheduler_relax(void)
 bool scheduler_relax_killable(void)
 {
     scheduler_relax();
-    return !thread_must_end(thread_current()) && !signal_kills(thread_current());
+    return !signal_killed();
 }
 
 void scheduler_exit(void)

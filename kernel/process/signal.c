@@ -140,7 +140,7 @@ void signal_send_process(struct process *process, const struct signal_info *info
         pending_add(&process->pending, info);
         /* A clock's signal is for this process alone; and one that is faster than fork must not keep it from ever making a child. */
         if (info->code == SI_USER || (info->code == SI_KERNEL && info->signal != SIGALRM))
-            process->signals_sent++;
+            __atomic_store_n(&process->signals_sent, process->signals_sent + 1, __ATOMIC_RELEASE);
         if (thread != NULL)
             thread_notify(thread);
     }
@@ -236,14 +236,21 @@ static void stop_wait(struct process *process)
     spinlock_unlock(&process_tree_lock);
 }
 
-static void default_action(struct process *process, const struct signal_info *info)
+/* In two parts: a thread that takes a signal which ends or stops the process says so before the others could find it neither pending nor in effect. Lock held. */
+static void default_action_begin_locked(struct process *process, int signal)
 {
-    if (SIGNAL_BIT(info->signal) & IGNORED_BY_DEFAULT)
-        return;
-    if (SIGNAL_BIT(info->signal) & STOPS)
-        process_stop(process, info->signal);
-    else
-        process_exit(PROCESS_KILLED(info->signal));
+    if (SIGNAL_BIT(signal) & STOPS)
+        process->stop_taken = true;
+    else if (!(SIGNAL_BIT(signal) & IGNORED_BY_DEFAULT))
+        process_exit_begin_locked(process, PROCESS_KILLED(signal));
+}
+
+static void default_action(struct process *process, int signal)
+{
+    if (SIGNAL_BIT(signal) & STOPS)
+        process_stop(process, signal);
+    else if (!(SIGNAL_BIT(signal) & IGNORED_BY_DEFAULT))
+        process_exit(PROCESS_KILLED(signal));
 }
 
 void signal_interrupts(void)
@@ -251,6 +258,14 @@ void signal_interrupts(void)
     /* The thread may sleep before it returns: who switches to it again finds its own mark. */
     thread_current()->interrupted = true;
     cpu_work_add(cpu_current(), CPU_WORK_SIGNAL);
+}
+
+bool signal_killed(void)
+{
+    if (!signal_kills(thread_current()))
+        return false;
+    signal_interrupts();
+    return true;
 }
 
 /* The handler's frame could not be written: that is a fault of its own, which SIGSEGV's handler may see on another stack. */
@@ -284,13 +299,13 @@ static void deliver_pending(struct trap_frame *frame)
             break;
         }
         struct signal_action action = signal_action_take(process, info.signal);
-        if (SIGNAL_BIT(info.signal) & STOPS && action.handler == HANDLER_DEFAULT)
-            process->stop_taken = true;
+        if (action.handler == HANDLER_DEFAULT)
+            default_action_begin_locked(process, info.signal);
         spinlock_unlock(&process->lock);
         if (action.handler == HANDLER_IGNORE)
             continue;
         if (action.handler == HANDLER_DEFAULT) {
-            default_action(process, &info);
+            default_action(process, info.signal);
             continue;
         }
         if (signal_frame_push(frame, &info, &action) != 0)

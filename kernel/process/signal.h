@@ -75,6 +75,9 @@ void signal_pass_on_locked(struct process *process);
  * sender has not got round to telling this one. */
 void signal_interrupts(void);
 
+/* Is the current thread about to be killed? Then its system call is over, and user mode sees nothing of it any more (signal_interrupts). */
+bool signal_killed(void);
+
 /* On the way to user mode: run the actions of pending signals: build a handler frame, stop, or end the process. */
 void signal_deliver(struct trap_frame *frame);
 
