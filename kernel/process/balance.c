@@ -90,20 +90,6 @@ static struct thread *take_for(struct cpu *from, struct cpu *to)
     return thread;
 }
 
-/* The weights of those that compute. Who has come from a sleep (run_queue_is_rested) will sleep again soon, mostly: that is no reason to move anybody. Queue locked. */
-static uint64_t lasting_load(const struct cpu *cpu)
-{
-    const struct run_queue *queue = cpu->run_queue;
-    uint64_t load = queue->load;
-
-    if (run_queue_is_rested(queue, cpu->current))
-        load -= cpu->current->weight;
-    for (struct thread *thread = queue->first; thread != NULL && run_queue_is_rested(queue, thread);
-         thread = run_queue_after(thread))
-        load -= thread->weight;
-    return load;
-}
-
 /* One that may run where less is to do, for the least busy CPU that it may use. Not each may use the least busy of all. NULL: none.
  * Also when the difference only changes sides: then those that share a CPU change, and all get the same in the long run. */
 static struct thread *take_surplus(struct cpu *from)
@@ -111,11 +97,10 @@ static struct thread *take_surplus(struct cpu *from)
     struct run_queue *queue = from->run_queue;
 
     spinlock_lock(&queue->lock);
-    uint64_t load = lasting_load(from);
     struct thread *thread = run_queue_last(queue);
-    for (; thread != NULL && !run_queue_is_rested(queue, thread); thread = run_queue_before(thread)) {
+    for (; thread != NULL; thread = run_queue_before(thread)) {
         struct cpu *to = least_busy(thread);
-        if (to == from || load_of(to->id) + thread->weight > load)
+        if (to == from || load_of(to->id) + thread->weight > queue->load)
             continue;
         take(from, to, thread);
         spinlock_unlock(&queue->lock);

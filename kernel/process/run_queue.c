@@ -103,8 +103,3 @@ struct thread *run_queue_before(struct thread *thread)
 {
     return RB_PREV(thread_tree, NULL, thread);
 }
-
-struct thread *run_queue_after(struct thread *thread)
-{
-    return RB_NEXT(thread_tree, NULL, thread);
-}

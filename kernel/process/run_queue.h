@@ -51,16 +51,9 @@ static inline void run_queue_detach(const struct run_queue *queue, struct thread
     thread->virtual_time -= queue->least;
 }
 
-/* The waiting thread that would run last, and the ones that run before and after another. NULL: none. */
+/* The waiting thread that would run last, and the one that runs before another. NULL: none. */
 struct thread *run_queue_last(struct run_queue *queue);
 struct thread *run_queue_before(struct thread *thread);
-struct thread *run_queue_after(struct thread *thread);
-
-/* It has slept, and has not run for long since: nobody who computes is before `least`. */
-static inline bool run_queue_is_rested(const struct run_queue *queue, const struct thread *thread)
-{
-    return (int64_t)(thread->virtual_time - queue->least) < 0;
-}
 
 /* `least` follows the running thread (NULL: idle) and the first one waiting. */
 static inline void run_queue_advance(struct run_queue *queue, const struct thread *running)

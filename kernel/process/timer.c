@@ -82,8 +82,9 @@ static void timer_interrupt(struct trap_frame *frame, void *context)
     (void)context;
     lapic_end_of_interrupt();
     cpu_current()->timer_armed = UINT64_MAX;
-    timers_run(base, now);
+    /* First, so that whom the timers wake is not yet part of what the scheduler looks at: they would always be there just then. */
     timer_at_latest(tick(now));
+    timers_run(base, now);
     timer_at_latest(clock_keep(now));
     for (unsigned i = 0; i < TIMER_POLLS_MAX && polls[i] != NULL; i++)
         timer_at_latest(polls[i](now));

@@ -22,7 +22,7 @@ struct timer {
     bool queued;
 };
 
-/* Take the timer interrupt; `tick(now)` is called at each, after the timers, and returns when it wants the next one at the latest (UINT64_MAX: never). */
+/* Take the timer interrupt; `tick(now)` is called at each, before the timers, and returns when it wants the next one at the latest (UINT64_MAX: never). */
 void timer_start(uint64_t (*tick)(uint64_t now));
 
 /* The timers of another CPU, before it runs. -ENOMEM. */
