@@ -237,6 +237,26 @@ static void stopping(void)
     }
 }
 
+/* Once it goes on, nobody is told any more that it was stopped. */
+static void stopped_before(void)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        sleep_forever();
+    siginfo_t info;
+    kill(child, SIGSTOP);
+    if (waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOWAIT) != 0)
+        for (int naps = 0; naps < 10; naps++)
+            nap();
+    kill(child, SIGCONT);
+    check_result("wait4 of one that was stopped", waitpid(child, &status, WUNTRACED | WNOHANG), 0);
+    check_result("wait4 of one that goes on", waitpid(child, &status, WUNTRACED | WCONTINUED), child);
+    check_that(WIFCONTINUED(status), "after SIGCONT: wait status %#x", (unsigned)status);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 static volatile int children_heard_of;
 
 static void hear(int signal)
@@ -363,6 +383,7 @@ int main(void)
     check_survives("ignoring what is pending", ignore_what_is_pending, NULL);
     check_dies("SIGKILL, blocked", SIGKILL, block_kill, NULL);
     stopping();
+    stopped_before();
     stopping_silently();
     stopping_in_vain();
     killed_while_forking();

@@ -85,8 +85,8 @@ static void killed_child(void)
     check_that(WIFSIGNALED(status), "the child ended with %s", check_status_text(status));
 }
 
-/* SIGKILL ends a parent that sleeps until its child is done, and the child, which lives on in its memory, does not notice. */
-static void killed_parent(void)
+/* A signal that kills ends a parent that sleeps until its child is done, and the child, which lives on in its memory, does not notice. */
+static void killed_parent(int signal)
 {
     *stage = 0;
     pid_t parent = fork();
@@ -101,17 +101,17 @@ static void killed_parent(void)
     while (*stage == 0)
         check_nap(NAP / 10);
     check_nap(NAP);
-    kill(parent, SIGKILL);
+    kill(parent, signal);
     int status = -1;
     pid_t ended = 0;
     for (int i = 0; i < KILL_NAPS && ended == 0; i++) {
         check_nap(NAP);
         ended = waitpid(parent, &status, WNOHANG);
     }
-    check_that(ended == parent && status == SIGKILL, "SIGKILL of a parent in vfork: waitpid %d, %s", ended,
-               check_status_text(status));
+    check_that(ended == parent && status == signal, "signal %d to a parent in vfork: waitpid %d, %s", signal,
+               ended, check_status_text(status));
     check_that(kill(*stage, 0) == 0, "the child of a killed parent is gone");
-    kill(*stage, SIGKILL);
+    kill(*stage, SIGKILL); /* and so the parent's sleep */
     if (ended == 0)
         waitpid(parent, &status, 0);
 }
@@ -129,6 +129,7 @@ int main(int argc, char **argv)
     until_exec();
     until_exit_after_failed_exec();
     killed_child();
-    killed_parent();
+    killed_parent(SIGKILL);
+    killed_parent(SIGTERM);
     return check_verdict();
 }

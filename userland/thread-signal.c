@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -179,10 +180,61 @@ static void passed_on(void)
     pthread_join(thread, NULL);
 }
 
+/* --- a stop is told of when all threads have stopped --- */
+
+#define COUNTERS 3
+#define STOPS    20
+
+static volatile uint64_t *counters; /* in shared memory, a cache line each */
+
+static void *counting(void *argument)
+{
+    for (volatile uint64_t *counter = argument;; (*counter)++)
+        continue;
+}
+
+static void stopped_whole(void)
+{
+    uint64_t before[COUNTERS];
+    int late = 0, still = 0, status;
+    counters = mmap(NULL, COUNTERS * 64, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!check_that((void *)counters != MAP_FAILED, "no shared memory"))
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        for (int i = 1; i < COUNTERS; i++)
+            pthread_create(&thread, NULL, counting, (void *)&counters[i * 8]);
+        counting((void *)&counters[0]);
+    }
+    for (int round = 0; round < STOPS; round++) {
+        for (int i = 0; i < COUNTERS; i++) {
+            before[i] = counters[i * 8];
+            for (int naps = 0; naps < PATIENCE && counters[i * 8] == before[i]; naps++)
+                raw_nap(1);
+            still += counters[i * 8] == before[i];
+        }
+        kill(child, SIGSTOP);
+        check_result("wait4 of a stop", waitpid(child, &status, WUNTRACED), child);
+        for (int i = 0; i < COUNTERS; i++)
+            before[i] = counters[i * 8];
+        raw_nap(1);
+        for (int i = 0; i < COUNTERS; i++)
+            late += counters[i * 8] != before[i];
+        kill(child, SIGCONT);
+    }
+    check_result("threads that did not go on", still, 0);
+    check_result("threads that ran after their process had stopped", late, 0);
+    kill(child, SIGKILL);
+    check_result("wait4", waitpid(child, &status, 0), child);
+    munmap((void *)counters, COUNTERS * 64);
+}
+
 int main(void)
 {
     check_begin("thread-signal");
     beside_vfork();
     passed_on();
+    stopped_whole();
     return check_verdict();
 }

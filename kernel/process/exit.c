@@ -165,6 +165,9 @@ static bool thread_leave_process(struct thread *thread, struct process *process,
     uint32_t left = --process->thread_count;
     if (left == 1)
         wait_queue_wake_all(&process->threads_gone);
+    /* All that are left may have stopped. */
+    if (process->stopped)
+        wait_queue_wake_all(&process->continued_queue);
     /* A signal to the process that this thread was chosen for goes to another. */
     if (left > 0)
         signal_pass_on_locked(process);
@@ -188,15 +191,14 @@ void thread_exit(int status)
     scheduler_exit();
 }
 
-/* Make all threads but the current one look at what has become of their process. */
-static void others_notify_locked(struct process *process)
+/* Make all threads but one (NULL: all) look at what has become of their process, also when they are stopped. */
+static void threads_notify_locked(struct process *process, const struct thread *but)
 {
     struct thread *thread;
 
-    process->stopped = false;
     wait_queue_wake_all(&process->continued_queue);
     TAILQ_FOREACH (thread, &process->threads, sibling)
-        if (thread != thread_current())
+        if (thread != but)
             thread_notify(thread);
 }
 
@@ -206,7 +208,8 @@ void process_exit_begin_locked(struct process *process, int status)
     if (!process->exiting && (process->exec_thread == NULL || status & 0x7f)) {
         process->exiting = true;
         process->exit_status = status;
-        others_notify_locked(process);
+        process->stopped = false;
+        threads_notify_locked(process, NULL);
     }
 }
 
@@ -232,7 +235,7 @@ int process_end_other_threads(void)
     }
     if (process->thread_count > 1) {
         process->exec_thread = self;
-        others_notify_locked(process);
+        threads_notify_locked(process, self);
         while (process->thread_count > 1) {
             struct wait_entry entry = {0};
             wait_begin(&process->threads_gone, &entry);
@@ -281,7 +284,7 @@ static bool child_event(struct process *child, int options, struct wait_result *
     if (child->zombie) {
         result->status = child->exit_status;
         result->reaped = child;
-    } else if (options & WUNTRACED && child->stop_signal != 0) {
+    } else if (options & WUNTRACED && child->stop_signal != 0 && child->stopped) {
         result->status = child->stop_signal << 8 | 0x7f;
         child->stop_signal = 0;
     } else if (options & WCONTINUED && child->continued) {

@@ -12,7 +12,6 @@
 #include "kernel/process/signal_actions.h"
 #include "kernel/process/signal_frame.h"
 #include "kernel/process/thread_internal.h"
-#include "kernel/process/wait_queue.h"
 
 struct thread_file_operations thread_file_operations;
 
@@ -86,7 +85,7 @@ static void thread_drop(struct thread *thread)
     thread_free(thread);
 }
 
-/* Only the parent's end, or SIGKILL to it, makes this return before the child has a program of its own or has ended. */
+/* Only the parent's end makes this return before the child has a program of its own or has ended. */
 static void vfork_wait(struct process *child)
 {
     spinlock_lock(&child->lock);
@@ -106,14 +105,25 @@ static void id_tell(struct address_space *space, vaddr_t address, int id)
         log_debug("clone: %#lx cannot take the id %d", address, id);
 }
 
+/* Is the process about to act on a signal, be it by another thread? Who acts says so under the lock under which it takes the signal. */
+static bool signal_is_under_way(struct process *process)
+{
+    spinlock_lock(&process->lock);
+    bool under_way = signal_is_pending(thread_current()) || process->stop_taken;
+    spinlock_unlock(&process->lock);
+    return under_way;
+}
+
 int process_fork(const struct trap_frame *frame, const struct process_fork_arguments *arguments)
 {
     struct process *parent = current_process();
     uint32_t signals_sent = __atomic_load_n(&parent->signals_sent, __ATOMIC_ACQUIRE);
 
     /* One sent before is acted on before, as it may be for the group; process_enter() sees one that is sent from here on. */
-    if (wait_interrupted())
+    if (signal_is_under_way(parent)) {
+        signal_interrupts();
         return -RESTART_ALWAYS;
+    }
     struct process *child =
         process_make(arguments->share_actions ? signal_actions_share() : signal_actions_copy(parent));
     struct thread *thread = NULL;

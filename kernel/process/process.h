@@ -33,7 +33,6 @@ struct process {
     TAILQ_ENTRY(process) sibling;
     LIST_ENTRY(process) by_pid;
     bool zombie;
-    bool stopped;
     int exit_signal; /* what the parent gets at the end: SIGCHLD, or what clone asked for; 0: nothing */
     int stop_signal; /* of a stop that wait4 has not told of, 0: none */
     bool continued;  /* wait4 has not told of it */
@@ -47,9 +46,14 @@ struct process {
     struct thread *exec_thread;     /* all other threads are to end, because this one has a new program */
     struct wait_queue threads_gone; /* the exec thread waits here for them */
     int exit_status;                /* as wait4 reports it: code << 8 | signal */
-    bool
-        stop_taken; /* a stop signal has been taken, and nothing has undone it since: all threads are to stop */
-    bool continue_untold;           /* the parent is to hear that the process goes on */
+    /* A stop: a thread takes the signal, all are told to stop, and the last to do so tells the parent. SIGCONT undoes it at any time. `stopped` and
+     * `continue_untold` are looked at without the lock, too. */
+    bool stop_taken;          /* the signal has been taken */
+    bool stopped;             /* all threads are to stop */
+    int stop_untold;          /* by this signal, which the parent has not been told of; 0: it has */
+    uint32_t threads_stopped; /* those that have */
+    bool continue_untold;     /* the parent is to hear that the process goes on */
+
     struct signal_actions *actions; /* counted */
     struct signal_pending pending;  /* to the process as a whole */
     uint32_t signals_sent;          /* to it by programs and terminals, which may have meant its group */

@@ -38,7 +38,7 @@ void process_leave_locked(struct process *process);
 /* Give back the memory of the current process, or of one that has never run. */
 void process_release_space(struct process *process);
 
-/* All threads of the current process are to end, with this wait4 status, which process_exit() then does. process->lock held. */
+/* All threads of the process are to end, and it with this wait4 status; unless that is decided already. process->lock held. */
 void process_exit_begin_locked(struct process *process, int status);
 
 /* Tell the parent of a change: wake wait4 and send SIGCHLD. process_tree_lock held. */

@@ -19,6 +19,11 @@ _Static_assert(SIGNALS_UNBLOCKABLE == (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP)
 #define STOPS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 #define IGNORED_BY_DEFAULT                                                                                   \
     (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
+/* Where a core dump would be made (signal(7)): by the thread that takes the signal. */
+#define DUMPS                                                                                                \
+    (SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) |                  \
+     SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGXCPU) |                   \
+     SIGNAL_BIT(SIGXFSZ) | SIGNAL_BIT(SIGSYS))
 
 static void pending_add(struct signal_pending *pending, const struct signal_info *info)
 {
@@ -124,11 +129,24 @@ static void stop_or_continue(struct process *process, int signal)
             pending_drop(&thread->signals.pending, STOPS);
         process->stop_taken = false;
         if (process->stopped) {
-            process->stopped = false;
-            process->continued = process->continue_untold = signal == SIGCONT;
+            process->stop_untold = 0;
+            process->continued = signal == SIGCONT;
+            /* Who finds it not stopped any more finds that, too. */
+            __atomic_store_n(&process->continue_untold, signal == SIGCONT, __ATOMIC_RELEASE);
+            __atomic_store_n(&process->stopped, false, __ATOMIC_RELEASE);
             wait_queue_wake_all(&process->continued_queue);
         }
     }
+}
+
+/* As on Linux, a signal that ends the process does so when it is sent, if a thread can take it: no thread needs to wake for it first. A stopped process
+ * takes none but SIGKILL. Process lock held. */
+static bool ends_at_once(struct process *process, int signal)
+{
+    if (signal == SIGKILL)
+        return true;
+    return !process->stopped && signal_handler(process->actions, signal) == HANDLER_DEFAULT &&
+           !(SIGNAL_BIT(signal) & (STOPS | IGNORED_BY_DEFAULT | DUMPS));
 }
 
 void signal_send_process(struct process *process, const struct signal_info *info)
@@ -141,7 +159,9 @@ void signal_send_process(struct process *process, const struct signal_info *info
         /* A clock's signal is for this process alone; and one that is faster than fork must not keep it from ever making a child. */
         if (info->code == SI_USER || (info->code == SI_KERNEL && info->signal != SIGALRM))
             __atomic_store_n(&process->signals_sent, process->signals_sent + 1, __ATOMIC_RELEASE);
-        if (thread != NULL)
+        if (thread != NULL && ends_at_once(process, info->signal))
+            process_exit_begin_locked(process, PROCESS_KILLED(info->signal));
+        else if (thread != NULL)
             thread_notify(thread);
     }
     spinlock_unlock(&process->lock);
@@ -161,7 +181,10 @@ void signal_send_thread(struct thread *thread, const struct signal_info *info, b
     }
     if (!action_ignores(process, info->signal) || thread->signals.blocked & SIGNAL_BIT(info->signal)) {
         pending_add(&thread->signals.pending, info);
-        thread_notify(thread);
+        if (ends_at_once(process, info->signal) && !(thread->signals.blocked & SIGNAL_BIT(info->signal)))
+            process_exit_begin_locked(process, PROCESS_KILLED(info->signal));
+        else
+            thread_notify(thread);
     }
     spinlock_unlock(&process->lock);
 }
@@ -190,40 +213,65 @@ static struct signal_info signal_take(struct thread *thread)
     return info;
 }
 
-/* The whole process stops: this thread, and the others when they look; unless SIGCONT came after the signal was taken, or the process ends. */
+/* The whole process is to stop: this thread, and the others when they look; unless SIGCONT came after the signal was taken, or the process ends. */
 static void process_stop(struct process *process, int signal)
 {
     struct thread *thread;
 
     spinlock_lock(&process_tree_lock);
     spinlock_lock(&process->lock);
-    bool stops = process->stop_taken && !process->exiting;
-    process->stop_taken = false;
-    if (!stops) {
-        spinlock_unlock(&process->lock);
-        spinlock_unlock(&process_tree_lock);
-        return;
+    if (process->stop_taken && !process->exiting) {
+        process->stopped = true;
+        process->stop_untold = signal;
+        process->stop_signal = 0;
+        TAILQ_FOREACH (thread, &process->threads, sibling)
+            if (thread != thread_current())
+                thread_notify(thread);
     }
-    process->stopped = true;
-    process->stop_signal = signal;
-    TAILQ_FOREACH (thread, &process->threads, sibling)
-        if (thread != thread_current())
-            thread_notify(thread);
+    process->stop_taken = false;
     spinlock_unlock(&process->lock);
-    process_notify_parent_locked(process, CLD_STOPPED, signal);
     spinlock_unlock(&process_tree_lock);
 }
 
-/* Sleep while the process is stopped. The first to go on tells the parent. */
+/* The parent is to be told of a stop, as all threads have stopped. Lock held. */
+static bool stop_is_whole(const struct process *process)
+{
+    return process->stopped && process->stop_untold != 0 && process->threads_stopped == process->thread_count;
+}
+
+static void stop_tell(struct process *process)
+{
+    spinlock_lock(&process_tree_lock);
+    spinlock_lock(&process->lock);
+    int signal = stop_is_whole(process) ? process->stop_untold : 0;
+    if (signal != 0)
+        process->stop_untold = 0;
+    spinlock_unlock(&process->lock);
+    if (signal != 0) {
+        process->stop_signal = signal;
+        process_notify_parent_locked(process, CLD_STOPPED, signal);
+    }
+    spinlock_unlock(&process_tree_lock);
+}
+
+/* Sleep while the process is stopped. The last to stop tells the parent, and so does the first to go on. */
 static void stop_wait(struct process *process)
 {
     spinlock_lock(&process->lock);
+    process->threads_stopped++;
     while (process->stopped && !signal_kills(thread_current())) {
+        if (stop_is_whole(process)) {
+            spinlock_unlock(&process->lock);
+            stop_tell(process);
+            spinlock_lock(&process->lock);
+            continue;
+        }
         struct wait_entry entry = {0};
         wait_begin(&process->continued_queue, &entry);
         wait_sleep(&process->lock, UINT64_MAX, SLEEP_KILLABLE);
         wait_end(&process->continued_queue, &entry);
     }
+    process->threads_stopped--;
     bool tell = process->continue_untold;
     process->continue_untold = false;
     spinlock_unlock(&process->lock);
@@ -231,7 +279,6 @@ static void stop_wait(struct process *process)
     if (!tell)
         return;
     spinlock_lock(&process_tree_lock);
-    process->stop_signal = 0;
     process_notify_parent_locked(process, CLD_CONTINUED, SIGCONT);
     spinlock_unlock(&process_tree_lock);
 }
@@ -278,8 +325,8 @@ static void frame_failed(int signal)
     signal_send_thread(thread_current(), &fault, true);
 }
 
-/* Until nothing is pending. */
-static void deliver_pending(struct trap_frame *frame)
+/* Until nothing is pending. `surely`: the thread has seen something, which another one may be about to act on; the lock makes that certain. */
+static void deliver_pending(struct trap_frame *frame, bool surely)
 {
     struct thread *thread = thread_current();
     struct process *process = thread->process;
@@ -287,15 +334,19 @@ static void deliver_pending(struct trap_frame *frame)
     for (;;) {
         if (thread_must_end(thread))
             thread_exit(0);
-        if (process->stopped)
+        if (process->stopped || __atomic_load_n(&process->continue_untold, __ATOMIC_ACQUIRE))
             stop_wait(process);
         /* What comes after this look makes the thread look again. */
-        if (!signal_is_pending(thread))
+        if (!surely && !signal_is_pending(thread))
             break;
+        surely = false;
         spinlock_lock(&process->lock);
         struct signal_info info = signal_take(thread);
         if (info.signal == 0) {
+            bool again = signal_is_pending(thread);
             spinlock_unlock(&process->lock);
+            if (again)
+                continue;
             break;
         }
         struct signal_action action = signal_action_take(process, info.signal);
@@ -315,10 +366,12 @@ static void deliver_pending(struct trap_frame *frame)
 
 void signal_deliver(struct trap_frame *frame)
 {
+    bool interrupted = thread_current()->interrupted;
+
     thread_current()->interrupted = false;
     cpu_work_done(CPU_WORK_SIGNAL);
     do
-        deliver_pending(frame);
+        deliver_pending(frame, interrupted);
     while (!signal_frame_done(frame));
 }
 
