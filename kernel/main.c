@@ -50,6 +50,7 @@ _Noreturn void kernel_main(paddr_t boot_info)
     firmware_reset_note(boot);
     frames_start(boot);
     kernel_space_start();
+    spaces_cut_start();
     machine_symbols_start(boot);
     machine_screen_start(boot);
     boot_report(boot, entered);

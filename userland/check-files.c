@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "userland/check.h"
@@ -17,6 +18,8 @@
 #define BIG_SIZE   (3 * PAGE_BYTES + 77)
 #define FAR        (1 << 20) /* past the end, for a file with a hole */
 #define IOV_LIMIT  1024      /* UIO_MAXIOV */
+#define CUTTERS    6
+#define CUTS       2000
 
 static char path[64];
 
@@ -198,6 +201,25 @@ static void devices(void)
     close(full);
 }
 
+/* Each of several processes cuts its own file short all the time: none waits for another for long. */
+static void cutting_at_once(void)
+{
+    int status = -1, failed = 0;
+    for (int i = 0; i < CUTTERS; i++)
+        if (fork() == 0) {
+            snprintf(path, sizeof(path), "/tmp/check-files.%d", getpid());
+            int file = open_new(O_RDWR);
+            unlink(path);
+            for (int round = 0; round < CUTS; round++)
+                if (pwrite(file, "text", 4, 0) != 4 || ftruncate(file, 0) != 0)
+                    _exit(1);
+            _exit(0);
+        }
+    while (wait(&status) > 0)
+        failed += status != 0;
+    check_result("processes that could not cut their files", failed, 0);
+}
+
 int main(void)
 {
     check_begin("check-files");
@@ -210,6 +232,7 @@ int main(void)
     statuses();
     vectors();
     devices();
+    cutting_at_once();
     unlink(path);
     return check_verdict();
 }

@@ -20,6 +20,7 @@ enum mutex_rank {
     MUTEX_FILE = 20,          /* one open file's offset */
     MUTEX_NODE = 30,          /* one file's contents */
     MUTEX_REPORT = 35,        /* the report of a program's fault */
+    MUTEX_CUT = 37,           /* a file that becomes shorter is unmapped behind its end */
     MUTEX_SPACE = 40,         /* one address space */
     MUTEX_BACKING = 50,       /* the pages of one shared mapping */
 };

@@ -96,6 +96,7 @@ int must_check space_residency(struct address_space *space, vaddr_t address, uin
 
 /* What stands behind mappings has ended at `size` bytes: take the pages beyond it out of every space that maps a backing for which `of(backing, context)` holds; the next touch is a
  * SIGBUS. May sleep. */
+void spaces_cut_start(void); /* before the first */
 void spaces_cut_backing(bool (*of)(struct backing *backing, void *context), void *context, uint64_t size);
 
 /* Every page of the range is in some region. */

@@ -353,13 +353,11 @@ void frame_get(struct frame *frame)
     ASSERT(before != 0 && before != UINT32_MAX, "frame %#lx was in use", frame_pa(frame));
 }
 
+/* Interrupts off. */
 static void singles_release(struct frame *const *frame, unsigned count)
 {
-    bool enabled = interrupts_disable();
-
     cached_end(frame, count);
     cache_give(frame, count);
-    interrupts_restore(enabled);
 }
 
 static void block_release(struct frame *frame)
@@ -375,37 +373,48 @@ static void block_release(struct frame *frame)
     spinlock_unlock(&frame_lock);
 }
 
-/* Whether it was the last reference. */
+/* Drop a reference that is not the last; false: it is the last, and still there. */
 static bool reference_drop(struct frame *frame)
 {
     ASSERT(frame->count != 0 && frame->owner != FRAME_FREE && !(frame->flags & FRAME_FLAG_TAIL),
            "frame %#lx (%s) is given back by one who has it", frame_pa(frame),
            frame_owner_name(frame->owner));
-    return __atomic_sub_fetch(&frame->count, 1, __ATOMIC_ACQ_REL) == 0;
+    uint32_t count = __atomic_load_n(&frame->count, __ATOMIC_ACQUIRE);
+    while (count > 1)
+        if (__atomic_compare_exchange_n(&frame->count, &count, count - 1, true, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return true;
+    return false;
 }
 
-/* Apart, so that who drops one reference of several pays for nothing else. */
+/* The last reference goes. Interrupts are off until the frame says that it is free. Apart, so that who drops one reference of several pays for nothing else. */
 __attribute__((noinline)) static void release(struct frame *frame)
 {
+    bool enabled = interrupts_disable();
+
+    frame->count = 0;
     if (frame->order == 0)
         singles_release(&frame, 1);
     else
         block_release(frame);
+    interrupts_restore(enabled);
 }
 
 void frame_put(struct frame *frame)
 {
-    if (reference_drop(frame))
+    if (!reference_drop(frame))
         release(frame);
 }
 
 void frame_put_many(struct frame **frame, unsigned count)
 {
+    bool enabled = interrupts_disable();
     unsigned singles = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        if (!reference_drop(frame[i]))
+        if (reference_drop(frame[i]))
             continue;
+        frame[i]->count = 0;
         if (frame[i]->order == 0)
             frame[singles++] = frame[i];
         else
@@ -413,6 +422,7 @@ void frame_put_many(struct frame **frame, unsigned count)
     }
     if (singles > 0)
         singles_release(frame, singles);
+    interrupts_restore(enabled);
 }
 
 void frame_put_zeroed(struct frame *frame)

@@ -1,5 +1,12 @@
-/* Cutting files short that are mapped somewhere. */
+/* Cutting files short that are mapped somewhere. One at a time (MUTEX_CUT): spaces are marked with the pass that has met them. */
 #include "kernel/memory/space_internal.h"
+
+static struct mutex cutting;
+
+void spaces_cut_start(void)
+{
+    mutex_init(&cutting, MUTEX_CUT, "cut of a file");
+}
 
 /* A reference to a space that is not ending already. */
 static bool space_get_live(struct address_space *space)
@@ -40,9 +47,10 @@ static void region_cut(struct address_space *space, struct region *region, uint6
 void spaces_cut_backing(bool (*of)(struct backing *backing, void *context), void *context, uint64_t size)
 {
     static uint64_t passes;
-    uint64_t pass = __atomic_add_fetch(&passes, 1, __ATOMIC_RELAXED);
     struct address_space *space;
 
+    mutex_lock(&cutting);
+    uint64_t pass = ++passes;
     while ((space = space_unvisited(pass)) != NULL) {
         mutex_lock(&space->mutex);
         struct region *region = region_find_from(&space->regions, 0);
@@ -52,4 +60,5 @@ void spaces_cut_backing(bool (*of)(struct backing *backing, void *context), void
         mutex_unlock(&space->mutex);
         space_put(space);
     }
+    mutex_unlock(&cutting);
 }
