@@ -69,7 +69,7 @@ static void tsc_compare(uint32_t first)
 {
     for (uint32_t round = 0; round < TSC_ROUNDS; round++) {
         wait_turn(2 * round + first);
-        uint64_t now = rdtsc();
+        uint64_t now = rdtsc_ordered();
         if (now < start.reading && start.reading - now > start.backwards)
             start.backwards = start.reading - now;
         start.reading = now;

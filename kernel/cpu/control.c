@@ -14,8 +14,10 @@ void cpu_control_start(void)
     cr0 &= ~(CR0_EM | CR0_TS);
     write_cr0(cr0);
 
-    /* The full value: nothing that the firmware left on survives but paging mode and machine checks. */
-    cr4 = (cr4 & (CR4_LA57 | CR4_MCE)) | CR4_PAE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    /* The full value: nothing that the firmware left on survives but the paging mode. A machine check without CR4.MCE shuts the processor down (SDM vol. 3A, 2.5), and INIT clears
+     * it. */
+    cr4 = (cr4 & CR4_LA57) | CR4_PAE | CR4_DE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    cr4 |= (cpu_features.mce ? CR4_MCE : 0);
     cr4 |= (cpu_features.pge ? CR4_PGE : 0) | (cpu_features.umip ? CR4_UMIP : 0) |
            (cpu_features.smep ? CR4_SMEP : 0) | (cpu_features.smap ? CR4_SMAP : 0) |
            (cpu_features.xsave ? CR4_OSXSAVE : 0);

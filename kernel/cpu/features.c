@@ -33,6 +33,7 @@ static const struct {
     FEATURE(xsave, 1, 0, ECX, 26),
     FEATURE(rdrand, 1, 0, ECX, 30),
     FEATURE(hypervisor, 1, 0, ECX, 31),
+    FEATURE(mce, 1, 0, EDX, 7),
     FEATURE(mtrr, 1, 0, EDX, 12),
     FEATURE(pge, 1, 0, EDX, 13),
     FEATURE(pat, 1, 0, EDX, 16),

@@ -10,7 +10,7 @@
 struct cpu_features {
     bool nx, pages_1g, pge, pat, smep, smap, umip, fsgsbase, xsave, xsaveopt, pcid, invpcid, la57, rdrand,
         rdseed;
-    bool x2apic, tsc_deadline, tsc_invariant, arat, erms, rdtscp, mtrr, hypervisor;
+    bool x2apic, tsc_deadline, tsc_invariant, arat, erms, rdtscp, mce, mtrr, hypervisor;
     uint8_t physical_width;  /* bits of a physical address */
     uint8_t linear_width;    /* bits of a linear address: 48 or 57 */
     uint32_t xsave_size;     /* bytes for the state components in xsave_mask; 512 with FXSAVE only */

@@ -225,7 +225,7 @@ static uint64_t reference_now(void)
     for (;;) {
         uint64_t delta = clock_counter_delta(known & (range - 1), count, source->bits);
         /* Another CPU has looked later than this one. */
-        if (delta == 0 || (range != 0 && delta > range / 2))
+        if (delta == 0 || delta > UINT64_MAX >> (65 - source->bits))
             break;
         if (__atomic_compare_exchange_n(&state.counted, &known, known + delta, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE)) {
@@ -248,7 +248,7 @@ uint64_t clock_now(void)
     if (__builtin_expect(__atomic_load_n(&state.by_reference, __ATOMIC_ACQUIRE), 0))
         return reference_now();
 
-    uint64_t tsc = rdtsc();
+    uint64_t tsc = rdtsc_ordered();
     uint64_t now = tsc > state.tsc_start ? clock_apply(state.from_tsc, tsc - state.tsc_start) : 0;
 
     if (cpu_features.tsc_invariant || __atomic_load_n(&cpu_count, __ATOMIC_RELAXED) == 1)

@@ -133,6 +133,8 @@ int lapic_start(volatile void *page)
     started = true;
 
     lapic_write(LAPIC_TASK_PRIORITY, 0);
+    /* Before the local vectors: while it is off, which INIT leaves it, they stay masked whatever is written (SDM vol. 3A, 11.4.7.2). */
+    lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED); /* the 8259s' way in; they are off */
     lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
@@ -140,7 +142,6 @@ int lapic_start(volatile void *page)
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     lapic_write(LAPIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     lapic_write(LAPIC_ERROR_STATUS, 0);
-    lapic_write(LAPIC_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     /* Forget what the firmware left in service. */
     lapic_end_of_interrupt();
     return 0;

@@ -90,7 +90,8 @@ static void flush_here(const struct tlb_mailbox *request)
     bool many = request->to - request->from > TLB_PAGES_MAX * PAGE_SIZE;
 
     if (request->kernel) {
-        if (many)
+        /* With identifiers on, INVLPG may leave pages of all of them behind: an erratum of Alder Lake and Raptor Lake. */
+        if (many || cpu_features.pcid)
             flush_everything();
         else
             flush_pages(request->from, request->to);
