@@ -376,14 +376,15 @@ static void block_release(struct frame *frame)
 /* Drop a reference that is not the last; false: it is the last, and still there. */
 static bool reference_drop(struct frame *frame)
 {
-    ASSERT(frame->count != 0 && frame->owner != FRAME_FREE && !(frame->flags & FRAME_FLAG_TAIL),
-           "frame %#lx (%s) is given back by one who has it", frame_pa(frame),
-           frame_owner_name(frame->owner));
     uint32_t count = __atomic_load_n(&frame->count, __ATOMIC_ACQUIRE);
+
     while (count > 1)
         if (__atomic_compare_exchange_n(&frame->count, &count, count - 1, true, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE))
             return true;
+    ASSERT(count == 1 && frame->owner != FRAME_FREE && !(frame->flags & FRAME_FLAG_TAIL),
+           "frame %#lx (%s) is given back by one who has it", frame_pa(frame),
+           frame_owner_name(frame->owner));
     return false;
 }
 
