@@ -131,11 +131,18 @@ class Places(unittest.TestCase):
             seeds.append(seed)
             return (1, 4, 1) if seed == 2 else (0, 5, 0)
 
-        with mock.patch.object(suites, "run_once", round_of), mock.patch("builtins.print") as said:
+        with (
+            mock.patch.object(suites, "run_once", round_of),
+            mock.patch("builtins.print") as said,
+            mock.patch.dict("os.environ"),
+        ):
+            os.environ.pop("QUIRE_SEED", None)
             self.assertEqual(suites.run("build", ("smp",), 3), 1)
             self.assertEqual(said.call_args.args, ("14 passed, 1 failed",))
             self.assertEqual(suites.run("build", ("smp",), 1), 0)
-        self.assertEqual(seeds, [1, 2, 3, 1])
+            os.environ["QUIRE_SEED"] = "7"
+            suites.run("build", ("smp",), 2)
+        self.assertEqual(seeds, [1, 2, 3, 1, 7, 8])
 
 
 if __name__ == "__main__":
